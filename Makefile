@@ -1,0 +1,122 @@
+# The entry points for people and for continuous integration; `make` alone lists them.
+# Nothing here needs root, and nothing is written outside this directory except the cache of
+# built parts (~/.cache/extcp-gitops; EXTCP_CACHE_DIR moves it).
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+DEMO_DIR ?= build/demo
+JOBS ?= auto
+PYTEST_ARGS ?=
+
+ISTIO_VERSION := 1.29.1
+VENV := .venv
+BIN := $(VENV)/bin
+PARTS := build/parts
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+READY := $(VENV)/.ready-$(PYTHON_VERSION)
+
+say = @printf '%s\n' "== $(1)" >&2
+build_parts = $(PYTHON) tests/parts/build.py --into $(PARTS)
+with_parts = env PATH="$(CURDIR)/$(PARTS):$(CURDIR)/$(BIN):$$PATH" \
+	EXTCP_PARTS_BIN="$(CURDIR)/$(PARTS)" \
+	EXTCP_ISTIOCTL_1_29_1="$(CURDIR)/$(PARTS)/istioctl-1.29.1" \
+	EXTCP_ISTIOCTL_1_28_3="$(CURDIR)/$(PARTS)/istioctl-1.28.3" \
+	EXTCP_ARGOCD_CRDS="$(CURDIR)/$(PARTS)/argocd-crds"
+
+.PHONY: help
+help: ## list the targets
+	@printf 'make TARGET [PYTHON=python3.12] [DEMO_DIR=build/demo] [JOBS=auto] [PYTEST_ARGS=...]\n\n'
+	@awk -F ' *## *' '/^[a-z0-9-]+:.*##/ { split($$1, t, ":"); printf "  %-13s %s\n", t[1], $$2 }' Makefile
+
+.PHONY: setup
+setup: $(READY) ## make the Python environment in .venv, dependencies pinned by hash (1 min, once)
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(call say,Python $(PYTHON_VERSION) environment in $(VENV): about a minute)
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: demo
+demo: setup $(PARTS)/istioctl $(PARTS)/kustomize ## write a mesh of three clusters into DEMO_DIR and validate it (10 s; 5 min the first time)
+	@PATH="$(CURDIR)/$(PARTS):$(CURDIR)/$(BIN):$$PATH" .ci/demo "$(DEMO_DIR)"
+
+.PHONY: istioctl
+istioctl: $(PARTS)/istioctl ## get istioctl from Istio's release page, or build it from its Go module (4 min, once)
+	@echo "$(CURDIR)/$<"
+
+# The tool's own way first; where the release page is out of reach, the same istioctl from source.
+$(PARTS)/istioctl: | $(READY)
+	@mkdir -p $(PARTS)
+	@if $(BIN)/extcp-gitops istioctl install $(ISTIO_VERSION); then \
+		ln -sfn "$$($(BIN)/extcp-gitops istioctl path $(ISTIO_VERSION))" $@; \
+	else \
+		echo "== istioctl $(ISTIO_VERSION) cannot be downloaded here: building it from its Go module" >&2; \
+		$(build_parts) istioctl-$(ISTIO_VERSION) >/dev/null; \
+		ln -sfn istioctl-$(ISTIO_VERSION) $@; \
+	fi
+
+$(PARTS)/kustomize:
+	@mkdir -p $(PARTS)
+	@if found=$$(command -v kustomize); then ln -sfn "$$found" $@; \
+	else $(build_parts) kustomize >/dev/null; fi
+
+.PHONY: parts
+parts: # what the tests run for real; each is built once
+	@$(build_parts) istioctl-1.29.1 istioctl-1.28.3 kustomize argocd-crds >/dev/null
+
+.PHONY: test
+test: setup parts lint ## lint, types, then all tests against the real tools (3 min; 12 min the first time)
+	$(call say,tests)
+	@$(with_parts) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: setup ## ruff, mypy and zizmor (20 s)
+	$(call say,lint and types)
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/zizmor --offline --quiet .github
+
+.PHONY: test-wheel
+test-wheel: setup parts ## build the wheel and run the tests against it, the source tree out of the way (4 min)
+	$(call say,the tests against the wheel as built)
+	@$(with_parts) .ci/test-wheel $(BIN)/python -n $(JOBS) $(PYTEST_ARGS)
+
+.PHONY: e2e
+e2e: setup ## the whole guide on real API servers, istiod, Envoy, Argo CD and Gitea
+	$(call say,end to end)
+	@$(with_parts) $(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
+
+.PHONY: goldens
+goldens: setup parts ## rewrite the expected trees of the tests; read the diff before you commit it (1 min)
+	@$(with_parts) $(BIN)/python -m pytest -q --update-goldens $(PYTEST_ARGS)
+
+.PHONY: docs
+docs: setup ## regenerate docs/cli.md from the commands (1 s)
+	@$(BIN)/python docs/generate_cli.py
+
+.PHONY: requirements
+requirements: setup ## pin the newest allowed dependencies in requirements/dev.txt (5 s)
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" \
+		pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+
+.PHONY: dist
+dist: setup ## build the wheel and the source archive into dist/ (3 s)
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@ls dist
+
+.PHONY: clean
+clean: ## remove what was made here, the demo included; the cache of built parts stays
+	@rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
