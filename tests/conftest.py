@@ -1,0 +1,136 @@
+"""Every test runs hermetically: no home, no Git configuration, no clusters, a fixed author.
+
+Real parts (istioctl, kustomize) are found by environment variables that ``make test`` sets; a
+test that needs one fails without it, so that no run passes by leaving something out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Hypothesis would fail a slow example; a busy machine is no defect.
+hypothesis.settings.register_profile("extcp", deadline=None)
+hypothesis.settings.load_profile("extcp")
+
+PARTS_BIN = "EXTCP_PARTS_BIN"
+_PARTS = (PARTS_BIN, "EXTCP_ISTIOCTL_1_29_1", "EXTCP_ISTIOCTL_1_28_3", "EXTCP_KUSTOMIZE")
+_SURROUNDINGS = ("GIT_", "EXTCP_", "XDG_", "ISTIO", "KUBE", "ARGOCD_", "SSH_", "GITHUB_", "GITLAB_")
+_NAMES = ("EMAIL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
+_INSTANT = "2026-01-02T03:04:05+00:00"
+
+
+@pytest.fixture(scope="session")
+def render_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Share rendered manifests among all tests, and across runs where EXTCP_TEST_CACHE is set."""
+    chosen = os.environ.get("EXTCP_TEST_CACHE")
+    if chosen:
+        directory = Path(chosen).resolve()
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the workers' directories have one parent
+        base = base.parent
+    directory = base / "render-cache"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def _no_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that cannot even be made: its parent is a file, so that touching it is an error."""
+    file = tmp_path_factory.mktemp("hermetic") / "this-test-chose-no-home"
+    file.touch()
+    return file / "home"
+
+
+@pytest.fixture(autouse=True)
+def _hermetic(monkeypatch: pytest.MonkeyPatch, _no_home: Path, render_cache: Path) -> None:
+    """Hide the machine's own settings from the code under test and from its children."""
+    for name in os.environ:
+        if name in _PARTS:
+            continue
+        if name.startswith(_SURROUNDINGS) or name in _NAMES or name.lower() in _PROXIES:
+            monkeypatch.delenv(name)
+    settings = {
+        "HOME": str(_no_home),
+        "EXTCP_CACHE_DIR": str(render_cache),
+        "KUBECONFIG": os.devnull,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_TEMPLATE_DIR": "",
+        "GIT_ALLOW_PROTOCOL": "file",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+    for person in ("AUTHOR", "COMMITTER"):
+        settings[f"GIT_{person}_NAME"] = "Test Operator"
+        settings[f"GIT_{person}_EMAIL"] = "operator@example.com"
+        settings[f"GIT_{person}_DATE"] = _INSTANT
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own, for what really belongs there."""
+    directory = tmp_path / "home"
+    directory.mkdir()
+    monkeypatch.setenv("HOME", str(directory))
+    return directory
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, with nothing in it."""
+    directory = tmp_path / "cache"
+    monkeypatch.setenv("EXTCP_CACHE_DIR", str(directory))
+    return directory
+
+
+def _part(name: str, variable: str) -> Path | None:
+    """Where the environment says that a real part is; None where it says nothing."""
+    if named := os.environ.get(variable):
+        return Path(named)
+    if directory := os.environ.get(PARTS_BIN):
+        return Path(directory) / name
+    return None
+
+
+def _require(path: Path | None, name: str, variable: str) -> Path:
+    if path is not None and path.is_file() and os.access(path, os.X_OK):
+        return path.absolute()
+    where = "no variable names it" if path is None else f"{path} is no program"
+    pytest.fail(
+        f"this test runs the real {name}, and {where}: run 'make test', "
+        f"or set {variable} or {PARTS_BIN}",
+        pytrace=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def istioctl_path() -> Path:
+    """The real istioctl 1.29.1."""
+    name, variable = "istioctl-1.29.1", "EXTCP_ISTIOCTL_1_29_1"
+    return _require(_part(name, variable), name, variable)
+
+
+@pytest.fixture(scope="session")
+def istioctl_other() -> Path:
+    """The real istioctl of a second release, 1.28.3."""
+    name, variable = "istioctl-1.28.3", "EXTCP_ISTIOCTL_1_28_3"
+    return _require(_part(name, variable), name, variable)
+
+
+@pytest.fixture(scope="session")
+def kustomize() -> Path:
+    """The real kustomize; one on PATH will do."""
+    name, variable = "kustomize", "EXTCP_KUSTOMIZE"
+    path = _part(name, variable)
+    if path is None and (found := shutil.which(name)):
+        path = Path(found)
+    return _require(path, name, variable)
