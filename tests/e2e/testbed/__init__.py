@@ -1,0 +1,1 @@
+"""The testbed: real Kubernetes, Istio, Argo CD and Gitea as plain processes on one machine."""

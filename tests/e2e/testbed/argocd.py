@@ -1,0 +1,242 @@
+"""Argo CD as processes: application controller, repository server and redis.
+
+It lives in the external cluster's API server, as on a management cluster, and knows every cluster
+by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import yaml
+
+from . import network
+from .parts import part
+from .processes import Process, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .api import Object
+    from .gitea import Gitea
+    from .kubernetes import Cluster
+
+NAMESPACE = "argocd"
+APPLICATIONS = "argoproj.io/v1alpha1/applications"
+REDIS_PORT = 6379
+REPO_SERVER_PORT = 8081
+PART_OF = {"app.kubernetes.io/part-of": "argocd"}
+# Argo CD's own defaults since 3.0, which its manifests put here.
+EXCLUSIONS = [
+    {
+        "apiGroups": ["", "discovery.k8s.io"],
+        "kinds": ["Endpoints", "EndpointSlice"],
+        "clusters": ["*"],
+    },
+    {"apiGroups": ["coordination.k8s.io"], "kinds": ["Lease"], "clusters": ["*"]},
+    {
+        "apiGroups": ["authentication.k8s.io", "authorization.k8s.io"],
+        "kinds": [
+            "SelfSubjectReview",
+            "TokenReview",
+            "LocalSubjectAccessReview",
+            "SelfSubjectAccessReview",
+            "SelfSubjectRulesReview",
+            "SubjectAccessReview",
+        ],
+        "clusters": ["*"],
+    },
+    {
+        "apiGroups": ["certificates.k8s.io"],
+        "kinds": ["CertificateSigningRequest"],
+        "clusters": ["*"],
+    },
+]
+
+
+class ArgoCD:
+    """A running Argo CD."""
+
+    def __init__(self, base: Path, home: Cluster) -> None:
+        self.home = home
+        self._base = base / "argocd"
+        self._logs = base / "logs"
+        self.processes: list[Process] = []
+
+    def install(self) -> None:
+        """Its CRDs and its own settings, as ``kubectl apply -f install.yaml`` leaves them."""
+        crds = sorted(part("argocd-crds").rglob("*-crd.yaml"))
+        objects = [yaml.safe_load(path.read_text()) for path in crds]
+        self.home.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        self.home.apply(*objects, *self._settings())
+
+    def start(self) -> None:
+        """Start the processes and wait until they answer."""
+        for name in ("tls", "ssh", "gpg", "plugins", "tmp"):
+            (self._base / name).mkdir(parents=True)
+        redis = f"{network.HUB}:{REDIS_PORT}"
+        repo = f"{network.HUB}:{REPO_SERVER_PORT}"
+        self._process(
+            "redis",
+            [
+                part("redis-server"),
+                "--bind",
+                str(network.HUB),
+                "--port",
+                str(REDIS_PORT),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--protected-mode",
+                "no",
+            ],
+        )
+        self._process(
+            "argocd-repo-server",
+            [
+                part("argocd"),
+                "--redis",
+                redis,
+                "--address",
+                str(network.HUB),
+                "--disable-tls",
+                "--port",
+                str(REPO_SERVER_PORT),
+                "--metrics-address",
+                str(network.HUB),
+            ],
+        )
+        self._process(
+            "argocd-application-controller",
+            [
+                part("argocd"),
+                "--redis",
+                redis,
+                "--repo-server",
+                repo,
+                "--repo-server-plaintext",
+                "--app-resync",
+                "10",
+                "--app-resync-jitter",
+                "0",
+                "--status-processors",
+                "4",
+                "--operation-processors",
+                "4",
+            ],
+        )
+
+    def add_cluster(self, cluster: Cluster) -> None:
+        """Make a cluster known by its name, as ``argocd cluster add`` does."""
+        config = {
+            "bearerToken": cluster.token,
+            "tlsClientConfig": {"caData": _base64(cluster.ca)},
+        }
+        self.home.apply(
+            _secret(
+                f"cluster-{cluster.name}",
+                "cluster",
+                {"name": cluster.name, "server": cluster.server, "config": json.dumps(config)},
+            )
+        )
+
+    def add_repository(self, gitea: Gitea, url: str) -> None:
+        """Let Argo CD read a private repository."""
+        data = {"type": "git", "url": url, "username": gitea.user, "password": gitea.password}
+        self.home.apply(_secret("repository-mesh", "repository", data))
+
+    def applications(self) -> dict[str, tuple[str, str]]:
+        """Sync and health status of every Application."""
+        return {
+            app["metadata"]["name"]: (
+                app.get("status", {}).get("sync", {}).get("status", "none"),
+                app.get("status", {}).get("health", {}).get("status", "none"),
+            )
+            for app in self.home.api.list(APPLICATIONS, NAMESPACE)
+        }
+
+    def refresh(self, *, hard: bool = False) -> None:
+        """Look at Git now instead of at the next poll."""
+        mark = {"argocd.argoproj.io/refresh": "hard" if hard else "normal"}
+        for name in self.applications():
+            self.home.api.merge(APPLICATIONS, NAMESPACE, name, {"metadata": {"annotations": mark}})
+
+    def wait_synced(self, seconds: float, *names: str) -> None:
+        """Wait until the named Applications, or all of them, are Synced and Healthy."""
+
+        def settled() -> bool:
+            seen = self.applications()
+            wanted = names or tuple(seen)
+            return bool(wanted) and all(seen.get(n) == ("Synced", "Healthy") for n in wanted)
+
+        wait_for(f"Applications {', '.join(names) or 'all'} Synced and Healthy", settled, seconds)
+
+    def _settings(self) -> list[Object]:
+        labels = {"labels": PART_OF, "namespace": NAMESPACE}
+        exclusions = yaml.safe_dump(EXCLUSIONS)
+        data = {"resource.exclusions": exclusions, "timeout.reconciliation": "10s"}
+        maps = {"argocd-cm": data, "argocd-rbac-cm": {}, "argocd-gpg-keys-cm": {}}
+        key = {"server.secretkey": secrets.token_urlsafe(32)}
+        return [
+            *(
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": name, **labels},
+                    "data": content,
+                }
+                for name, content in maps.items()
+            ),
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "argocd-secret", **labels},
+                "stringData": key,
+            },
+        ]
+
+    def _process(self, name: str, argv: Sequence[str | Path]) -> None:
+        log = self._logs / f"{name}.log"
+        self.processes.append(Process(name, argv, log, env=self._environment(name), cwd=self._base))
+
+    def _environment(self, name: str) -> dict[str, str]:
+        base = self._base
+        return {
+            "PATH": f"{base / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(base),
+            "TMPDIR": str(base / "tmp"),
+            "HOSTNAME": f"{name}-0",
+            "KUBECONFIG": str(self.home.kubeconfig),
+            "ARGOCD_BINARY_NAME": name,
+            "ARGOCD_FAKE_IN_CLUSTER": "true",
+            "ARGOCD_GPG_ENABLED": "false",
+            "ARGOCD_TLS_DATA_PATH": str(base / "tls"),
+            "ARGOCD_SSH_DATA_PATH": str(base / "ssh"),
+            "ARGOCD_PLUGINSOCKFILEPATH": str(base / "plugins"),
+            "ARGOCD_ASK_PASS_SOCK": str(base / "ask-pass.sock"),
+            "ARGOCD_K8S_CLIENT_QPS": "200",
+            "ARGOCD_K8S_CLIENT_BURST": "400",
+        }
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _secret(name: str, kind: str, data: dict[str, str]) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "labels": {"argocd.argoproj.io/secret-type": kind},
+        },
+        "stringData": data,
+    }

@@ -1,0 +1,94 @@
+"""A run of the testbed: the directory, the fabric, the clusters and what they share."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import dns, network, sandbox
+from .argocd import ArgoCD
+from .gitea import HOST, Gitea
+from .kubernetes import Cluster, Etcd
+from .pki import Authority
+
+Say = Callable[[str], None]
+
+TRUST_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
+EXTERNAL = "external-cluster"
+
+
+class Testbed:
+    """Everything of one run. All of it lives inside a sandbox (``sandbox.py``)."""
+
+    __test__ = False
+
+    def __init__(self, base: Path, say: Say) -> None:
+        sandbox.require_inside()
+        shutil.rmtree(base, ignore_errors=True)
+        (base / "logs").mkdir(parents=True)
+        self.base = base
+        self.logs = base / "logs"
+        self.records = base / "dns"
+        self.public = Authority("Testbed Public Root")
+        self.private = Authority("Testbed Private Root")
+        self.clusters: dict[str, Cluster] = {}
+        self._began = time.monotonic()
+        self._words = say
+        self._prepare()
+        self.etcd = Etcd(base)
+
+    def say(self, words: str) -> None:
+        """Tell people how it goes, with the seconds since the start."""
+        self._words(f"{time.monotonic() - self._began:6.1f} s  {words}")
+
+    def _prepare(self) -> None:
+        """The fabric, names and trust of everybody in the sandbox."""
+        network.create_fabric()
+        Path("/run/netns").mkdir(exist_ok=True)
+        sandbox.mount("-t", "tmpfs", "netns", "/run/netns")
+        covers = self.base / "etc"
+        sandbox.replace_file(Path("/etc/resolv.conf"), f"nameserver {network.HUB}\n", covers)
+        hosts = "127.0.0.1 localhost\n::1 localhost\n"
+        sandbox.replace_file(Path("/etc/hosts"), hosts, covers)
+        lookup = "passwd: files\ngroup: files\nhosts: files dns\n"
+        sandbox.replace_file(Path("/etc/nsswitch.conf"), lookup, covers)
+        sandbox.replace_file(TRUST_STORE, self.public.root, covers)
+        self.set_name(HOST, str(network.HUB))
+        dns.serve(str(network.HUB), [dns.Records(self.records)])
+
+    def set_name(self, name: str, address: str | None) -> None:
+        """Make a public DNS record, or take it away."""
+        dns.set_record(self.records, name, address)
+
+    def add_clusters(self, *names: str) -> list[Cluster]:
+        """Start clusters side by side and wait for all of them."""
+        fresh = []
+        for name in names:
+            number = 1 + max((c.network.number for c in self.clusters.values()), default=0)
+            cluster = Cluster(name, number, self.base, self.etcd.url)
+            self.clusters[name] = cluster
+            cluster.start()
+            fresh.append(cluster)
+        for cluster in fresh:
+            cluster.wait_ready()
+            self.say(f"cluster {cluster.name} is up at {cluster.server}")
+        return fresh
+
+    def start_gitea(self) -> Gitea:
+        """Start the forge."""
+        gitea = Gitea(self.base, self.public)
+        gitea.wait_ready()
+        self.say(f"Gitea serves at {gitea.url}")
+        return gitea
+
+    def start_argocd(self) -> ArgoCD:
+        """Start Argo CD in the external cluster, all clusters known to it."""
+        argocd = ArgoCD(self.base, self.clusters[EXTERNAL])
+        argocd.install()
+        argocd.start()
+        for cluster in self.clusters.values():
+            argocd.add_cluster(cluster)
+        self.say("Argo CD runs")
+        return argocd
