@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,9 @@ class Bench:
         """What the cache holds of the part, hashes written as ``#``."""
         names = (path.name for path in (self.cache / "parts" / "hello").iterdir())
         return {re.sub("[0-9a-f]{16}", "#", name) for name in names}
+
+    def files_of_part(self) -> list[Path]:
+        return [path for path in (self.links / "hello").glob("**/*") if path.is_file()]
 
     def say_hello(self) -> str:
         run = subprocess.run(
@@ -240,9 +245,78 @@ def test_without_go_it_says_so(bench: Bench) -> None:
     assert "the parts need a Go toolchain on PATH" in failed.stderr
 
 
+def test_copies_files_of_a_module(bench: Bench, tmp_path: Path) -> None:
+    release = tmp_path / "proxy" / "example.invalid" / "other" / "@v"
+    release.mkdir(parents=True)
+    (release / "list").write_text("v1.0.0\n")
+    (release / "v1.0.0.info").write_text('{"Version": "v1.0.0"}')
+    (release / "v1.0.0.mod").write_text("module example.invalid/other\n")
+    with zipfile.ZipFile(release / "v1.0.0.zip", "w") as archive:
+        for name in ("go.mod", "data/a.yaml", "data/deep/b.yaml", "data/c.txt"):
+            text = "module example.invalid/other\n" if name == "go.mod" else name
+            archive.writestr(f"example.invalid/other@v1.0.0/{name}", text)
+    bench.environment |= {"GOPROXY": f"file://{tmp_path}/proxy", "GONOSUMDB": "*"}
+    bench.environment |= {"GOFLAGS": "-modcacherw", "GOMODCACHE": str(tmp_path / "modules")}
+    (bench.module / "go.mod").write_text(
+        "module example.invalid/hello\n\ngo 1.26\n\nrequire example.invalid/other v1.0.0\n"
+    )
+    bench.recipes.write_text(
+        '[hello]\nkind = "module"\nversion = "1.0.0"\nmodule = "example.invalid/other"\n'
+        'root = "data"\nfiles = ["**/*.yaml"]\n'
+    )
+    assert bench.build("hello").returncode == 0
+    copied = {str(path.relative_to(bench.links / "hello")) for path in bench.files_of_part()}
+    assert copied == {"a.yaml", "deep/b.yaml"}
+
+    bench.recipes.write_text(bench.recipes.read_text().replace("**/*.yaml", "*.json"))
+    failed = bench.build("hello")
+    assert failed.returncode == 1
+    assert "example.invalid/other has no *.json in data" in failed.stderr
+
+
+def test_takes_a_program_out_of_a_wheel_that_has_the_pinned_hash(
+    bench: Bench, tmp_path: Path
+) -> None:
+    info = "other-1.0.0.dist-info"
+    contents = {
+        "other/program": "#!/bin/sh\necho hello from a wheel >&2\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: other\nVersion: 1.0.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": f"other/program,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n",
+    }
+    wheel = tmp_path / "other-1.0.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in contents.items():
+            archive.writestr(name, text)
+    bench.environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    bench.recipes.write_text('[hello]\nkind = "wheel"\nversion = "1.0.0"\nfile = "other/program"\n')
+    pins = bench.module / "requirements.txt"
+    pins.write_text(f"other==1.0.0 --hash=sha256:{'0' * 64}\n")
+    refused = bench.build("hello")
+    assert refused.returncode == 1
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in refused.stderr
+
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    pins.write_text(f"other==1.0.0 --hash=sha256:{digest}\n")
+    assert bench.build("hello").returncode == 0
+    assert bench.say_hello() == "hello from a wheel\n"
+
+
 def real_parts() -> dict[str, dict[str, Any]]:
     tables = tomllib.loads((PARTS / "parts.toml").read_text())
     return {name: table for name, table in tables.items() if name != "groups"}
+
+
+def go_mod(home: Path) -> str:
+    return (home / "go.mod").read_text()
+
+
+def pinned_modules(home: Path) -> dict[str, str]:
+    return dict(re.findall(r"^(?:require |\t)(\S+) (v\S+)", go_mod(home), re.MULTILINE))
+
+
+def asks_for(recipe: dict[str, Any]) -> str:
+    return str(recipe.get("module") or recipe["package"])
 
 
 def test_groups_name_parts() -> None:
@@ -260,11 +334,11 @@ def test_each_part_is_pinned_in_the_version_its_recipe_names(name: str) -> None:
     if recipe["kind"] == "wheel":
         assert f"=={recipe['version']} " in (home / "requirements.txt").read_text()
         return
-    pins = (home / "go.mod").read_text()
-    module = recipe.get("module") or recipe["package"]
-    assert re.search(
-        rf"^\s*(tool |require )?{re.escape(module)}( v\S+)?( // indirect)?$", pins, re.MULTILINE
-    )
+    modules = pinned_modules(home)
+    module = max((name for name in modules if asks_for(recipe).startswith(name)), key=len)
     # A release of Istio is named by the commit of its tag, which has no v; see README.md.
-    if not module.startswith("istio.io/istio"):
-        assert f" v{recipe['version'].removeprefix('v')}" in pins
+    if module != "istio.io/istio":
+        assert modules[module] == f"v{recipe['version'].removeprefix('v')}"
+    assert f"{module} {modules[module]} h1:" in (home / "go.sum").read_text()
+    if recipe["kind"] == "go":
+        assert recipe["package"] in re.findall(r"^(?:tool |\t)(\S+)$", go_mod(home), re.MULTILINE)

@@ -174,7 +174,7 @@ def build_go(part: Part, target: Path, run: Run) -> None:
 def copy_from_module(part: Part, target: Path, run: Run) -> None:
     """Copy files of a pinned module, which Go checks against ``go.sum``, into one directory."""
     module, root = part.recipe["module"], part.recipe.get("root", ".")
-    run("go", "mod", "download", "-x", module, cwd=part.home, **GO_ENVIRONMENT)
+    run("go", "mod", "download", module, cwd=part.home, **GO_ENVIRONMENT)
     source = Path(ask_go("list", "-mod=readonly", "-m", "-f={{.Dir}}", module, cwd=part.home), root)
     for pattern in part.recipe["files"]:
         found = [path for path in sorted(source.glob(pattern)) if path.is_file()]
