@@ -1,7 +1,11 @@
-"""Hypothesis strategies for what the laws are stated over: inventories, and hostile text."""
+"""Hypothesis strategies for what the laws are stated over: inventories, and hostile text.
+
+Each is made once, because Hypothesis looks into every new strategy again at every draw.
+"""
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,7 +48,8 @@ PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 """In the form of a certificate; nothing under test here looks inside."""
 
 _NASTY = ("1e3", "12e03", "0o17", "08", "y", "n", "no", "on", "null", "true", "0x1f", "crds")
-_NASTY_NETWORKS = ("1e3", "0o17", "null", "No", "1_000", "12.34", "Network_1")
+_LONG = ("a" * 63, f"{'b' * 30}-{'c' * 32}", f"0{'d' * 61}9")
+_NASTY_VALUES = ("1e3", "0o17", "null", "No", "1_000", "12.34", "Network_1")
 _REPOSITORIES = (
     "https://git.example.com/platform/mesh.git",
     "ssh://git@git.example.com:2222/platform/mesh.git",
@@ -52,23 +57,28 @@ _REPOSITORIES = (
 )
 
 
+@functools.cache
 def texts() -> SearchStrategy[str]:
     """Any text, hostile ones often."""
     characters = st.characters(exclude_categories=["Cs"])
     return st.one_of(st.sampled_from(HOSTILE), st.text(characters, max_size=40))
 
 
+@functools.cache
 def labels() -> SearchStrategy[str]:
     """RFC 1123 labels, often such as a parser might take for something else."""
-    return st.one_of(st.sampled_from(_NASTY), st.from_regex(names.LABEL, fullmatch=True))
+    short = st.text("abz019-", min_size=1, max_size=8).map(lambda text: text.strip("-"))
+    return st.one_of(st.sampled_from(_NASTY), st.sampled_from(_LONG), short.filter(bool))
 
 
+@functools.cache
 def cluster_names(parts: int = 1) -> SearchStrategy[str]:
     """Names that a cluster may have, of at most so many parts joined by ``/``."""
     joined = st.lists(labels(), min_size=1, max_size=parts).map("/".join)
     return joined.filter(lambda name: names.cluster_name_problem(name) is None)
 
 
+@functools.cache
 def namespaces() -> SearchStrategy[str]:
     """Names that a control plane, or Argo CD's namespace, may have."""
     return labels().filter(lambda name: names.namespace_problem(name) is None)
@@ -113,6 +123,7 @@ def _unique(
     return st.lists(free, min_size=count, max_size=count, unique=True)
 
 
+@functools.cache
 def _repositories() -> SearchStrategy[Repository]:
     branches = st.sampled_from(["main", "1e3", "release/1.x"])
     return st.builds(
@@ -120,10 +131,11 @@ def _repositories() -> SearchStrategy[Repository]:
     )
 
 
+@functools.cache
 def _destinations() -> SearchStrategy[Destination]:
     by_name = texts().filter(bool).map(lambda name: Destination(name=name))
     hosts = st.one_of(
-        st.from_regex(r"[a-z]{1,8}\.example\.com", fullmatch=True),
+        labels().map(lambda label: f"{label}.example.com"),
         st.ip_addresses(v=4).map(str),
         st.ip_addresses(v=6).map(lambda address: f"[{address}]"),
     )
@@ -131,9 +143,20 @@ def _destinations() -> SearchStrategy[Destination]:
     return st.one_of(cluster_names().map(lambda name: Destination(name=name)), by_name, by_server)
 
 
+@functools.cache
 def _label_sets() -> SearchStrategy[dict[str, str]]:
-    values = st.one_of(st.just(""), st.from_regex(names.LABEL_VALUE, fullmatch=True))
-    return st.dictionaries(st.sampled_from(["team", "example.com/stage", "1e3"]), values)
+    keys = st.sampled_from(["team", "example.com/stage", "1e3"])
+    return st.dictionaries(keys, st.one_of(st.just(""), _label_values()), max_size=3)
+
+
+@functools.cache
+def _label_values() -> SearchStrategy[str]:
+    return st.one_of(st.sampled_from(_NASTY_VALUES), labels())
+
+
+@functools.cache
+def _issuers() -> SearchStrategy[Issuer | None]:
+    return st.one_of(st.none(), st.builds(Issuer, labels()))
 
 
 @st.composite
@@ -141,7 +164,7 @@ def _control_plane(draw: DrawFn, name: str, config: str, planes: int) -> Control
     if planes == 1 and draw(st.booleans()):
         addresses = st.integers(1, 254).map(lambda n: str(ipaddress.IPv4Address(0xC6336400 + n)))
         return ControlPlane(name, draw(addresses), config)
-    issuers = st.one_of(st.none(), st.builds(Issuer, labels()))
+    issuers = _issuers()
     type_ = draw(st.sampled_from(list(CAType)))
     authority = CertificateAuthority(
         type=type_,
@@ -169,15 +192,12 @@ def _remote(
         # The Gateway that exposes services needs the config cluster's gateway before any other.
         east_west=is_joined and (name == plane.config_cluster or draw(st.booleans())),
     )
-    networks = st.one_of(
-        st.sampled_from(_NASTY_NETWORKS), st.from_regex(names.LABEL_VALUE, fullmatch=True)
-    )
     return Cluster(
         name,
         Role.REMOTE,
         destination,
         control_plane=plane.name,
-        network=draw(networks),
+        network=draw(_label_values()),
         gateways=gateways,
         labels=draw(_label_sets()),
         custom=draw(st.booleans()),
