@@ -510,6 +510,7 @@ def test_push_and_the_remote_branch(root: Path, remote: Path) -> None:
 def test_a_remote_of_that_name_is_there_already(root: Path, remote: Path) -> None:
     repository = Repository(root)
     repository.add_remote("origin", str(remote))
+    repository.add_remote("origin", str(remote))
     with pytest.raises(ExtcpError, match="EXTCP-G030"):
         repository.add_remote("origin", "https://git.example.com/mesh.git")
     assert git(root, "remote", "get-url", "origin").strip() == str(remote)

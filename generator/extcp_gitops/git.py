@@ -81,22 +81,22 @@ class Repository:
         return cls(root)
 
     def add_remote(self, name: str, url: str) -> None:
-        """Name a remote repository.
+        """Name a remote repository; nothing changes when it has that name and URL already.
 
         Raises:
-            ExtcpError: EXTCP-G030 when that name is taken; those of ``parse_url``.
+            ExtcpError: EXTCP-G030 when the name stands for another URL; those of ``parse_url``.
         """
         check_ref_name(name)
         parse_url(url)
-        result = gitcommand.run(self.root, "remote", "add", "--", name, url)
-        if "already exists" in result.stderr:
+        known = gitcommand.run(self.root, "config", "--get", f"remote.{name}.url")
+        if known.status == 0 and known.line != url:
             raise ExtcpError.of(
                 "EXTCP-G030",
-                f"there is a remote named '{name}' already",
-                f"see it with 'git remote get-url {name}', or change it with 'git remote set-url'",
+                f"the remote '{name}' has another URL already",
+                f"see it with 'git remote get-url {name}', change it with 'git remote set-url'",
             )
-        if result.status:
-            raise failure("remote", result)
+        if known.status:
+            self._git("remote", "add", "--", name, url)
 
     # Commit and push
 
