@@ -10,11 +10,14 @@ import base64
 import json
 import os
 import secrets
+import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import yaml
 
 from . import network
+from .parts import directory as parts_directory
 from .parts import part
 from .processes import Process, wait_for
 
@@ -30,6 +33,17 @@ NAMESPACE = "argocd"
 APPLICATIONS = "argoproj.io/v1alpha1/applications"
 REDIS_PORT = 6379
 REPO_SERVER_PORT = 8081
+METRICS_PORT = 8082
+READY_SECONDS = 60
+# How often the controller looks at Git, in seconds; without a webhook a person waits 3 minutes.
+RESYNC = "10"
+_REDIS = ["--port", str(REDIS_PORT), "--save", "", "--appendonly", "no", "--protected-mode", "no"]
+_REPO_SERVER = ["--port", str(REPO_SERVER_PORT)]
+_CONTROLLER = [
+    "--repo-server-plaintext",
+    *["--app-resync", RESYNC, "--app-resync-jitter", "0"],
+    *["--status-processors", "4", "--operation-processors", "4"],
+]
 PART_OF = {"app.kubernetes.io/part-of": "argocd"}
 # Argo CD's own defaults since 3.0, which its manifests put here.
 EXCLUSIONS = [
@@ -79,58 +93,20 @@ class ArgoCD:
         """Start the processes and wait until they answer."""
         for name in ("tls", "ssh", "gpg", "plugins", "tmp"):
             (self._base / name).mkdir(parents=True)
-        redis = f"{network.HUB}:{REDIS_PORT}"
+        hub, redis = str(network.HUB), f"{network.HUB}:{REDIS_PORT}"
         repo = f"{network.HUB}:{REPO_SERVER_PORT}"
+        self._process("redis", ["redis-server", "--bind", hub, *_REDIS])
+        common = ["argocd", "--redis", redis]
         self._process(
-            "redis",
-            [
-                part("redis-server"),
-                "--bind",
-                str(network.HUB),
-                "--port",
-                str(REDIS_PORT),
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--protected-mode",
-                "no",
-            ],
-        )
-        self._process(
-            "argocd-repo-server",
-            [
-                part("argocd"),
-                "--redis",
-                redis,
-                "--address",
-                str(network.HUB),
-                "--disable-tls",
-                "--port",
-                str(REPO_SERVER_PORT),
-                "--metrics-address",
-                str(network.HUB),
-            ],
+            "argocd-repo-server", [*common, "--disable-tls", "--address", hub, *_REPO_SERVER]
         )
         self._process(
             "argocd-application-controller",
-            [
-                part("argocd"),
-                "--redis",
-                redis,
-                "--repo-server",
-                repo,
-                "--repo-server-plaintext",
-                "--app-resync",
-                "10",
-                "--app-resync-jitter",
-                "0",
-                "--status-processors",
-                "4",
-                "--operation-processors",
-                "4",
-            ],
+            [*common, "--namespace", NAMESPACE, "--repo-server", repo, *_CONTROLLER],
         )
+        ports = (REDIS_PORT, REPO_SERVER_PORT, METRICS_PORT)
+        for process, port in zip(self.processes, ports, strict=True):
+            process.wait_ready(partial(_listens, port), READY_SECONDS)
 
     def add_cluster(self, cluster: Cluster) -> None:
         """Make a cluster known by its name, as ``argocd cluster add`` does."""
@@ -180,7 +156,7 @@ class ArgoCD:
     def _settings(self) -> list[Object]:
         labels = {"labels": PART_OF, "namespace": NAMESPACE}
         exclusions = yaml.safe_dump(EXCLUSIONS)
-        data = {"resource.exclusions": exclusions, "timeout.reconciliation": "10s"}
+        data = {"resource.exclusions": exclusions, "timeout.reconciliation": f"{RESYNC}s"}
         maps = {"argocd-cm": data, "argocd-rbac-cm": {}, "argocd-gpg-keys-cm": {}}
         key = {"server.secretkey": secrets.token_urlsafe(32)}
         return [
@@ -201,14 +177,15 @@ class ArgoCD:
             },
         ]
 
-    def _process(self, name: str, argv: Sequence[str | Path]) -> None:
+    def _process(self, name: str, words: Sequence[str]) -> None:
         log = self._logs / f"{name}.log"
+        argv: list[str | Path] = [part(words[0]), *words[1:]]
         self.processes.append(Process(name, argv, log, env=self._environment(name), cwd=self._base))
 
     def _environment(self, name: str) -> dict[str, str]:
         base = self._base
         return {
-            "PATH": f"{base / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{parts_directory()}:{os.environ['PATH']}",
             "HOME": str(base),
             "TMPDIR": str(base / "tmp"),
             "HOSTNAME": f"{name}-0",
@@ -223,6 +200,11 @@ class ArgoCD:
             "ARGOCD_K8S_CLIENT_QPS": "200",
             "ARGOCD_K8S_CLIENT_BURST": "400",
         }
+
+
+def _listens(port: int) -> bool:
+    socket.create_connection((str(network.HUB), port), 1).close()
+    return True
 
 
 def _base64(text: str) -> str:

@@ -17,6 +17,7 @@ from . import network, pki
 from .api import Api, Object
 from .errors import TestbedError
 from .network import FIRST_SERVICE, SERVICE_RANGE, NodeNetwork
+from .parts import directory as parts_directory
 from .parts import part
 from .processes import Process, run, wait_for
 
@@ -177,7 +178,7 @@ class Cluster:
         return self.api.find("v1/serviceaccounts", "default", "default") is not None
 
     def _kubectl_environment(self) -> dict[str, str]:
-        tools = f"{part('kustomize').parent}:{os.environ.get('PATH', '')}"
+        tools = f"{parts_directory()}:{os.environ.get('PATH', '')}"
         return {"PATH": tools, "HOME": str(self.directory), "LANG": "C.UTF-8"}
 
     def _process(self, program: str, argv: list[str | Path], cwd: Path | None = None) -> None:
@@ -215,8 +216,8 @@ class Cluster:
                     "cluster": {"server": self.server, "certificate-authority": ca},
                 }
             ],
-            "users": [{"name": "admin", "user": {"token": self._token}}],
-            "contexts": [{"name": self.name, "context": {"cluster": self.name, "user": "admin"}}],
+            "users": [{"name": self.name, "user": {"token": self._token}}],
+            "contexts": [{"name": self.name, "context": {"cluster": self.name, "user": self.name}}],
             "current-context": self.name,
         }
 

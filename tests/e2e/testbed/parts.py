@@ -23,7 +23,7 @@ def directory() -> Path:
 
 @functools.cache
 def part(name: str) -> Path:
-    """The real path of one part, a program or a directory.
+    """The path of one part, a program or a directory; its name is what the program is called by.
 
     Raises:
         TestbedError: It is not there; a test must fail on that, never skip.
@@ -34,4 +34,4 @@ def part(name: str) -> Path:
             f"the part {name} is missing ({link}); "
             "python3 tests/parts/build.py testbed builds what the testbed needs"
         )
-    return link.resolve()
+    return link

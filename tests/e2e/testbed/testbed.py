@@ -6,6 +6,9 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from . import dns, network, sandbox
 from .argocd import ArgoCD
@@ -31,6 +34,8 @@ class Testbed:
         self.base = base
         self.logs = base / "logs"
         self.records = base / "dns"
+        self.cache = base / "cache"
+        self.kubeconfig = base / "kubeconfig"
         self.public = Authority("Testbed Public Root")
         self.private = Authority("Testbed Private Root")
         self.clusters: dict[str, Cluster] = {}
@@ -74,7 +79,18 @@ class Testbed:
         for cluster in fresh:
             cluster.wait_ready()
             self.say(f"cluster {cluster.name} is up at {cluster.server}")
+        self._write_kubeconfig()
         return fresh
+
+    def _write_kubeconfig(self) -> None:
+        """One file with a context for each cluster, as a person has it."""
+        merged: dict[str, Any] = {"apiVersion": "v1", "kind": "Config"}
+        for cluster in self.clusters.values():
+            one = yaml.safe_load(cluster.kubeconfig.read_text())
+            for key in ("clusters", "users", "contexts"):
+                merged.setdefault(key, []).extend(one[key])
+        self.kubeconfig.touch(mode=0o600)
+        self.kubeconfig.write_text(yaml.safe_dump(merged))
 
     def start_gitea(self) -> Gitea:
         """Start the forge."""

@@ -1,0 +1,92 @@
+"""A mesh's repository as its operator has it: a checkout, the tool's commands, and the forge."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .parts import directory as parts_directory
+from .parts import part
+from .processes import run
+
+if TYPE_CHECKING:
+    from .gitea import Gitea
+    from .testbed import Testbed
+
+COMMAND_SECONDS = 120
+ISTIO_VERSION = "1.29.1"
+
+
+class MeshRepository:
+    """One repository: what a person does to it, a person's own way."""
+
+    def __init__(self, testbed: Testbed, gitea: Gitea, name: str) -> None:
+        self.name = name
+        self.url = gitea.create_repository(name)
+        self.directory = testbed.base / "checkouts" / name
+        self._testbed = testbed
+        self._gitea = gitea
+        self._home = testbed.base / "home"
+        self._home.mkdir(exist_ok=True)
+        identity = "[user]\n\tname = Mesh Operator\n\temail = operator@example.com\n"
+        (self._home / ".gitconfig").write_text(identity)
+
+    def init(self, *arguments: str) -> str:
+        """``extcp-gitops init``, pushed to the forge."""
+        self.directory.parent.mkdir(exist_ok=True)
+        words = ["init", str(self.directory), "--repo-url", self.url, "--push"]
+        return self._extcp(Path("/"), *words, "--istio-version", ISTIO_VERSION, *arguments)
+
+    def extcp(self, *arguments: str, ok: tuple[int, ...] = (0,)) -> str:
+        """A command of ``extcp-gitops`` in this repository; gives stdout and stderr."""
+        return self._extcp(self.directory, *arguments, ok=ok)
+
+    def git(self, *arguments: str) -> str:
+        """A command of git in this repository."""
+        return run(
+            ["git", *arguments], cwd=self.directory, env=self._environment(), seconds=60
+        ).stdout
+
+    def write(self, path: str, content: str) -> None:
+        """A person's own file."""
+        target = self.directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)
+
+    def commit(self, message: str) -> None:
+        """Commit everything that has changed and push it."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        self.git("push", "--quiet", "origin", "HEAD")
+
+    def propose_and_merge(self, branch: str, message: str) -> list[str]:
+        """Send what has changed through a pull request; gives the paths that it changed."""
+        self.git("switch", "--quiet", "--create", branch)
+        self.commit(message)
+        self._gitea.merge(self.name, branch, message)
+        self.git("switch", "--quiet", "main")
+        self.git("pull", "--quiet", "--ff-only")
+        return self.git("diff", "--name-only", "HEAD~1").split()
+
+    def _extcp(self, cwd: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> str:
+        done = run(
+            [sys.executable, "-m", "extcp_gitops", *arguments],
+            cwd=cwd,
+            env=self._environment(),
+            seconds=COMMAND_SECONDS,
+            ok=ok,
+        )
+        return done.stdout + done.stderr
+
+    def _environment(self) -> dict[str, str]:
+        tools = [parts_directory(), Path(sys.executable).parent]
+        return {
+            **self._gitea.git_environment(),
+            "PATH": ":".join([*map(str, tools), os.environ["PATH"]]),
+            "HOME": str(self._home),
+            "EXTCP_CACHE_DIR": str(self._testbed.cache),
+            "EXTCP_ISTIOCTL": str(part(f"istioctl-{ISTIO_VERSION}")),
+            "KUBECONFIG": str(self._testbed.kubeconfig),
+        }

@@ -1,0 +1,94 @@
+"""Istio's samples in the mesh: helloworld answers, sleep asks."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from .parts import part
+from .processes import run
+
+if TYPE_CHECKING:
+    from .api import Object
+    from .kubernetes import Cluster
+
+NAMESPACE = "sample"
+HELLO = "http://helloworld.sample:5000/hello"
+FETCH = Path(__file__).parent / "apps" / "fetch.py"
+_VERSION = re.compile(r"Hello version: (\w+)")
+
+
+class Answer(TypedDict):
+    """One answer to one request; status 0 where there was none."""
+
+    status: int
+    body: str
+
+
+def samples() -> Path:
+    """Istio's samples."""
+    return part("istio-samples") / "samples"
+
+
+def create_namespace(cluster: Cluster, name: str = NAMESPACE) -> None:
+    """A namespace whose Pods are injected."""
+    metadata = {"name": name, "labels": {"istio-injection": "enabled"}}
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+
+
+def deploy_helloworld(cluster: Cluster, version: str, namespace: str = NAMESPACE) -> None:
+    """One version of helloworld, and its Service."""
+    file = samples() / "helloworld" / "helloworld.yaml"
+    for label in ("service=helloworld", f"version={version}"):
+        cluster.kubectl("apply", "-n", namespace, "-f", file, "-l", label)
+
+
+def deploy_sleep(cluster: Cluster, namespace: str = NAMESPACE) -> None:
+    """The caller."""
+    cluster.kubectl("apply", "-n", namespace, "-f", samples() / "sleep" / "sleep.yaml")
+
+
+def ask(
+    cluster: Cluster, url: str = HELLO, *, count: int = 1, namespace: str = NAMESPACE
+) -> list[Answer]:
+    """What ``sleep`` of a cluster is answered."""
+    pod = cluster.pods(namespace, "app=sleep")[0]["metadata"]["name"]
+    python = str(Path(sys.executable).resolve())
+    command = [python, "-I", "/app/fetch.py", url, "--count", str(count)]
+    return _answers(cluster.execute(namespace, pod, "sleep", command))
+
+
+def ask_from_outside(url: str, host: str, *, count: int = 1) -> list[Answer]:
+    """What a caller outside all clusters is answered."""
+    words: list[str | Path] = [
+        sys.executable,
+        "-I",
+        FETCH,
+        url,
+        "--host",
+        host,
+        "--count",
+        str(count),
+    ]
+    return _answers(run(words).stdout)
+
+
+def versions(answers: list[Answer]) -> Counter[str]:
+    """How often each version of helloworld has answered; what is no answer counts as ``none``."""
+    found = (_VERSION.search(a["body"]) if a["status"] == 200 else None for a in answers)
+    return Counter(match[1] if match else "none" for match in found)
+
+
+def sidecar(pod: Object) -> Object | None:
+    """The status of a Pod's ``istio-proxy``."""
+    status = pod.get("status", {})
+    both = [*status.get("containerStatuses", []), *status.get("initContainerStatuses", [])]
+    return next((c for c in both if c["name"] == "istio-proxy"), None)
+
+
+def _answers(lines: str) -> list[Answer]:
+    return [json.loads(line) for line in lines.splitlines()]
