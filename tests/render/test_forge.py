@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from extcp_gitops import __version__
+from extcp_gitops.inventory.model import Forge, Inventory, Mesh, Repository
+from extcp_gitops.render import forge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATHS = {
+    Forge.GITHUB: ".github/workflows/extcp-gitops.yaml",
+    Forge.GITLAB: ".gitlab-ci.yml",
+    Forge.GITEA: ".gitea/workflows/extcp-gitops.yaml",
+}
+ACTIONS = (Forge.GITHUB, Forge.GITEA)
+EVERY = tuple(PATHS)
+
+
+def text_of(which: Forge) -> str:
+    repository = Repository("https://git.example.com/mesh.git", "main", which)
+    files = forge.files(Inventory(Mesh("mesh1", "1.29.1", repository, "external", ()), ()))
+    (text,) = files.values()
+    return text
+
+
+def parsed(which: Forge) -> Any:  # noqa: ANN401 - any YAML value
+    return yaml.safe_load(text_of(which))
+
+
+def scripts(which: Forge) -> list[str]:
+    if which is Forge.GITLAB:
+        lines: list[str] = parsed(which)["extcp-gitops"]["script"]
+        return lines
+    return [step["run"] for step in parsed(which)["jobs"]["mesh"]["steps"] if "run" in step]
+
+
+def script(which: Forge, word: str) -> str:
+    (found,) = (one for one in scripts(which) if word in one)
+    return found
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_each_forge_gets_its_file(which: Forge) -> None:
+    repository = Repository("https://git.example.com/mesh.git", "main", which)
+    inventory = Inventory(Mesh("mesh1", "1.29.1", repository, "external", ()), ())
+    assert list(forge.files(inventory)) == [PATHS[which]]
+
+
+def test_no_forge_gets_none() -> None:
+    inventory = Inventory(Mesh("mesh1", "1.29.1", Repository("file:///mesh"), "external", ()), ())
+    assert forge.files(inventory) == {}
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_it_installs_this_generator_and_runs_it(which: Forge) -> None:
+    work = parsed(which)
+    job = work["extcp-gitops"] if which is Forge.GITLAB else work["jobs"]["mesh"]
+    variables = job["variables"] if which is Forge.GITLAB else job["env"]
+    assert variables["EXTCP_GITOPS_VERSION"] == __version__
+    everything = "\n".join(scripts(which))
+    commands = [
+        '"extcp-gitops==$EXTCP_GITOPS_VERSION"',
+        "extcp-gitops istioctl install",
+        "extcp-gitops generate --check",
+        "extcp-gitops validate",
+        "extcp-gitops diff",
+    ]
+    places = [everything.index(command) for command in commands]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("which", ACTIONS)
+def test_a_workflow_may_read_and_nothing_else(which: Forge) -> None:
+    work = parsed(which)
+    assert work[True] == "pull_request"  # YAML 1.1 reads the key `on` as true
+    assert work["permissions"] == {}
+    for job in work["jobs"].values():
+        assert job["permissions"] == {"contents": "read"}
+        assert job["timeout-minutes"] <= 60
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"] == {"fetch-depth": 0, "persist-credentials": False}
+
+
+@pytest.mark.parametrize("which", ACTIONS)
+def test_actions_are_pinned_and_say_their_release(which: Forge) -> None:
+    uses = re.findall(r"uses: (.*)", text_of(which))
+    assert len(uses) == 2
+    for line in uses:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_nothing_secret_and_nothing_of_a_request_in_a_script(which: Forge) -> None:
+    text = text_of(which)
+    assert "pull_request_target" not in text
+    assert "secrets." not in text
+    # What a person may choose, such as a branch's name, is a quoted variable of the shell.
+    assert "${{" not in text
+
+
+def test_a_merge_request_pipeline_is_bounded() -> None:
+    job = parsed(Forge.GITLAB)["extcp-gitops"]
+    assert job["timeout"] == "30 minutes"
+    assert job["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "merge_request_event"'}]
+
+
+# The scripts, run
+
+
+def program(directory: Path, name: str, body: str) -> None:
+    directory.mkdir(exist_ok=True)
+    path = directory / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+def run(text: str, *, cwd: Path, path: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
+        cwd=cwd,
+        env={"PATH": str(path), "HOME": str(cwd), "TMPDIR": str(cwd), **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def git(cwd: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def request_to_merge(tmp_path: Path) -> Path:
+    """A branch that left ``main`` two commits ago."""
+    work = tmp_path / "work"
+    work.mkdir()
+    git(work, "init", "--quiet", "--initial-branch=main")
+    for message in ("first", "second"):
+        git(work, "commit", "--quiet", "--allow-empty", f"--message={message}")
+    git(work, "tag", "fork-point")
+    git(work, "checkout", "--quiet", "-b", "request")
+    git(work, "commit", "--quiet", "--allow-empty", "--message=mine")
+    git(work, "checkout", "--quiet", "main")
+    git(work, "commit", "--quiet", "--allow-empty", "--message=theirs")
+    git(work, "update-ref", "refs/remotes/origin/main", "main")
+    git(work, "checkout", "--quiet", "request")
+    return work
+
+
+@pytest.mark.parametrize("which", EVERY)
+@pytest.mark.parametrize(("code", "expected"), [(0, 0), (4, 0), (1, 1), (5, 5)])
+def test_the_diff_is_shown_and_only_a_failure_fails(
+    which: Forge, code: int, expected: int, request_to_merge: Path, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    program(tools, "extcp-gitops", f'echo "compared with $2 as $4"; exit {code}')
+    for name in ("git", "mktemp", "cat", "head", "cp"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    summary = tmp_path / "summary"
+    fork_point = git(request_to_merge, "rev-parse", "fork-point")
+    variables = {
+        "GITHUB_BASE_REF": "main",
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": fork_point,
+    }
+    done = run(script(which, "diff"), cwd=request_to_merge, path=tools, **variables)
+    assert done.returncode == expected
+    shown = f"compared with {fork_point} as markdown\n"
+    assert done.stdout == shown
+    assert done.stderr == ""
+    if expected == 0:
+        kept = summary if which in ACTIONS else request_to_merge / "extcp-gitops-diff.md"
+        assert kept.read_text() == shown
+
+
+class Runner:
+    """A machine with the few tools that the script of the forge needs, and a web of one file."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.tools = directory / "tools"
+        program(self.tools, "python", "exit 0")
+        program(self.tools, "extcp-gitops", "exit 0")
+        for name in ("mktemp", "sha256sum", "tar", "gzip", "dirname", "cp"):
+            (self.tools / name).symlink_to(shutil.which(name) or name)
+        program(self.tools, "uname", "echo x86_64")
+        program(directory / "contents", "kustomize", "exit 0")
+        self.release = directory / "release.tar.gz"
+        with tarfile.open(self.release, "w:gz") as archive:
+            archive.add(directory / "contents" / "kustomize", "kustomize")
+        fetch = f'while [ "$1" != -o ]; do shift; done; cp {self.release} "$2"'
+        program(self.tools, "curl", fetch)
+
+    def install(self, text: str) -> subprocess.CompletedProcess[str]:
+        return run(text, cwd=self.directory, path=self.tools, EXTCP_GITOPS_VERSION="1.2.3")
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(tmp_path)
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_kustomize_of_the_expected_bytes_is_installed(which: Forge, runner: Runner) -> None:
+    digest = hashlib.sha256(runner.release.read_bytes()).hexdigest()
+    text = re.sub(r"(?<=sum=)[0-9a-f]{64}", digest, script(which, "pip install"))
+    done = runner.install(text)
+    assert done.returncode == 0, done.stderr
+    assert os.access(runner.tools / "kustomize", os.X_OK)
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_kustomize_of_other_bytes_is_not(which: Forge, runner: Runner) -> None:
+    done = runner.install(script(which, "pip install"))
+    assert done.returncode != 0
+    assert "did NOT match" in done.stderr
+    assert not (runner.tools / "kustomize").exists()
+
+
+@pytest.mark.parametrize("which", EVERY)
+@pytest.mark.parametrize("name", ["kustomize", "kubectl"])
+def test_nothing_is_fetched_where_a_tool_is_there(which: Forge, name: str, runner: Runner) -> None:
+    program(runner.tools, name, "exit 0")
+    program(runner.tools, "curl", "echo fetched >&2; exit 1")
+    done = runner.install(script(which, "pip install"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_a_machine_without_a_release_is_told_what_to_do(which: Forge, runner: Runner) -> None:
+    program(runner.tools, "uname", "echo riscv64")
+    done = runner.install(script(which, "pip install"))
+    assert done.returncode == 1
+    assert done.stderr == "put kustomize on the PATH of this runner, a riscv64\n"
