@@ -46,7 +46,7 @@ class Site:
 def send(request: BaseHTTPRequestHandler, code: int, content: bytes = b"", **headers: str) -> None:
     """A whole answer; a header's name in Python's spelling."""
     request.send_response(code)
-    for name, value in {"Content-Length": str(len(content)), **headers}.items():
+    for name, value in {"Content_Length": str(len(content)), **headers}.items():
         request.send_header(name.replace("_", "-"), value)
     request.end_headers()
     request.wfile.write(content)
