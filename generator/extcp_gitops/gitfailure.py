@@ -10,12 +10,11 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from extcp_gitops.errors import ExtcpError
+from extcp_gitops.redact import redact
 
 if TYPE_CHECKING:
     from extcp_gitops.gitcommand import Result
 
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
-_AUTHORIZATION = re.compile(r"(?i)(authorization:\s*)\S.*")
 _MAX_LINE = 300
 
 
@@ -121,24 +120,28 @@ def failure(command: str, result: Result) -> ExtcpError:
         command: Its name, such as ``push``.
         result: With a status that is not wanted.
     """
-    words = f"{result.stderr}\n{result.line}" if command == "push" else result.stderr
+    stderr = _visible(result.stderr)
+    words = f"{stderr}\n{_visible(result.line)}" if command == "push" else stderr
     for known in (*_ANYWHERE, *(_PUSH if command == "push" else ())):
         if found := known.pattern.search(words):
             quoted = [shlex.quote(group) for group in found.groups()]
             message = known.message
-            if command == "push" and (said := _last_words(result.stderr)):
+            if command == "push" and (said := _last_words(stderr)):
                 message = f"{message} ({said})"
             return ExtcpError.of(known.code, message, known.remedy.format(*quoted))
-    said = _last_words(result.stderr) or f"status {result.status}"
+    said = _last_words(stderr) or f"status {result.status}"
     return ExtcpError.of(
         "EXTCP-G012", f"'git {command}' failed: {said}", f"run 'git {command}' by hand to see more"
     )
 
 
+def _visible(text: str) -> str:
+    """The text without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
 def _last_words(stderr: str) -> str:
-    """The line that says most, fit to be shown: no control characters, no credentials."""
+    """The line that says most, without credentials."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     telling = [line for line in lines if re.match(r"(fatal|error|remote): ?\S", line)]
-    line = next(iter(telling), lines[-1] if lines else "")
-    visible = "".join(character if character.isprintable() else "?" for character in line)
-    return _AUTHORIZATION.sub(r"\1***", _USERINFO.sub("***@", visible))[:_MAX_LINE]
+    return redact(next(iter(telling), lines[-1] if lines else ""))[:_MAX_LINE]
