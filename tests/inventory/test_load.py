@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+import meshes
+from extcp_gitops.errors import ExtcpError
+from extcp_gitops.inventory.load import find_root, load, load_directory, read
+from extcp_gitops.inventory.model import Gateways, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CUSTOM = "clusters/remote-cluster-2/custom/kustomization.yaml"
+
+
+def write(root: Path, files: Mapping[str, bytes]) -> None:
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+
+
+def codes(error: pytest.ExceptionInfo[ExtcpError]) -> list[str]:
+    return [finding.code for finding in error.value.findings]
+
+
+def test_an_inventory(tmp_path: Path) -> None:
+    write(tmp_path, {**meshes.mesh(), CUSTOM: b"kind: Component\n"})
+    inventory = load_directory(tmp_path).inventory
+    assert [c.name for c in inventory.clusters] == [
+        "external-cluster",
+        "remote-cluster-1",
+        "remote-cluster-2",
+    ]
+    first, second = inventory.remotes
+    assert inventory.external.role is Role.EXTERNAL
+    assert inventory.is_config_cluster(first)
+    assert not inventory.is_config_cluster(second)
+    assert (first.custom, second.custom) == (False, True)
+    assert first.gateways == Gateways(ingress=True)
+    assert inventory.control_plane_of(second).namespace == "external-istiod"
+
+
+def test_the_root_is_found_from_below_as_git_does(tmp_path: Path) -> None:
+    write(tmp_path, meshes.mesh())
+    assert find_root(tmp_path / "clusters/remote-cluster-1") == tmp_path
+
+
+def test_no_mesh(tmp_path: Path) -> None:
+    with pytest.raises(ExtcpError, match="EXTCP-I010"):
+        find_root(tmp_path)
+    with pytest.raises(ExtcpError, match="EXTCP-I010"):
+        load_directory(tmp_path)
+
+
+def test_a_cluster_id_with_a_slash() -> None:
+    changes = {
+        "mesh.yaml": meshes.replaced(
+            meshes.MESH, "configCluster: remote-cluster-1", "configCluster: team/blue"
+        ),
+        "clusters/remote-cluster-1/cluster.yaml": None,
+        "clusters/team--slash--blue/cluster.yaml": meshes.REMOTE.format(name="blue"),
+    }
+    inventory = load(meshes.mesh(changes)).inventory
+    cluster = inventory.by_name["team/blue"]
+    assert cluster.directory == "clusters/team--slash--blue"
+    assert inventory.is_config_cluster(cluster)
+
+
+def test_every_problem_of_every_file_is_reported() -> None:
+    changes = {
+        "mesh.yaml": meshes.replaced(meshes.MESH, "meshID: mesh1", "meshID: [1]"),
+        "clusters/remote-cluster-1/cluster.yaml": "a: &x 1\n",
+        "clusters/remote-cluster-2/cluster.yaml": "role: remote\nrole: remote\n",
+        "clusters/Upper/cluster.yaml": meshes.REMOTE.format(name="upper"),
+    }
+    with pytest.raises(ExtcpError) as error:
+        load(meshes.mesh(changes))
+    files = {finding.file for finding in error.value.findings}
+    assert files == {"clusters/Upper/cluster.yaml", *list(changes)[:3]}
+
+
+@pytest.mark.parametrize("path", ["mesh.yaml", "clusters/remote-cluster-1/cluster.yaml"])
+def test_links_and_pipes_are_not_read(tmp_path: Path, path: str) -> None:
+    write(tmp_path, meshes.mesh())
+    (tmp_path / path).rename(tmp_path / "elsewhere")
+    (tmp_path / path).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ExtcpError) as error:
+        read(tmp_path)
+    assert (codes(error), error.value.findings[0].file) == (["EXTCP-I011"], path)
+    (tmp_path / path).unlink()
+    os.mkfifo(tmp_path / path)
+    with pytest.raises(ExtcpError, match="EXTCP-I011"):
+        read(tmp_path)
+
+
+def test_a_linked_directory_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, meshes.mesh())
+    (tmp_path / "clusters").rename(tmp_path / "elsewhere")
+    (tmp_path / "clusters").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ExtcpError, match="EXTCP-I011"):
+        read(tmp_path)
+
+
+def test_a_huge_file_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {**meshes.mesh(), "mesh.yaml": b"a: " + b"x" * (9 << 20)})
+    with pytest.raises(ExtcpError, match=r"mesh\.yaml"):
+        load_directory(tmp_path)
+
+
+def test_a_hundred_thousand_brackets_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, {**meshes.mesh(), "mesh.yaml": b"[" * 100_000})
+    with pytest.raises(ExtcpError, match=r"mesh\.yaml:1:"):
+        load_directory(tmp_path)
+
+
+def test_a_custom_directory_has_to_be_a_component(tmp_path: Path) -> None:
+    write(tmp_path, {**meshes.mesh(), CUSTOM: b"kind: Kustomization\nresources: []\n"})
+    with pytest.raises(ExtcpError) as error:
+        load_directory(tmp_path)
+    assert (codes(error), error.value.findings[0].file) == (["EXTCP-I029"], CUSTOM)
+
+
+def test_notes_between_certificates_are_dropped() -> None:
+    noted = f"issued by nobody {{{{7*7}}}}\n{meshes.certificate()}"
+    block = "".join(f"      {line}\n" for line in noted.splitlines())
+    plane = load(meshes.mesh({"mesh.yaml": f"{meshes.MESH}    caBundle: |\n{block}"}))
+    assert plane.inventory.mesh.control_planes[0].ca_bundle == meshes.certificate()
