@@ -18,7 +18,7 @@ hypothesis.settings.register_profile("extcp", deadline=None)
 hypothesis.settings.load_profile("extcp")
 
 PARTS_BIN = "EXTCP_PARTS_BIN"
-_PARTS = (PARTS_BIN, "EXTCP_ISTIOCTL_1_29_1", "EXTCP_ISTIOCTL_1_28_3", "EXTCP_KUSTOMIZE")
+_PARTS = (PARTS_BIN, "EXTCP_ISTIOCTL_", "EXTCP_KUSTOMIZE", "EXTCP_ARGOCD_", "EXTCP_TEST_")
 _SURROUNDINGS = ("GIT_", "EXTCP_", "XDG_", "ISTIO", "KUBE", "ARGOCD_", "SSH_", "GITHUB_", "GITLAB_")
 _NAMES = ("EMAIL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
@@ -53,7 +53,7 @@ def _no_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _hermetic(monkeypatch: pytest.MonkeyPatch, _no_home: Path, render_cache: Path) -> None:
     """Hide the machine's own settings from the code under test and from its children."""
     for name in os.environ:
-        if name in _PARTS:
+        if name.startswith(_PARTS):
             continue
         if name.startswith(_SURROUNDINGS) or name in _NAMES or name.lower() in _PROXIES:
             monkeypatch.delenv(name)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
+import io
 import ipaddress
+import json
+import shlex
 import ssl
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -16,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -126,3 +131,27 @@ def self_signed(file: Path) -> Path:
         )
     )
     return file
+
+
+def publish_istioctl(site: Site, version: str, platform: Sequence[str]) -> None:
+    """Let the site have a release whose istioctl can say its version and nothing else."""
+    facts = shlex.quote(json.dumps({"clientVersion": {"version": version}}))
+    publish_archive(site, version, platform, istioctl_archive(f"#!/bin/sh\necho {facts}\n"))
+
+
+def publish_archive(site: Site, version: str, platform: Sequence[str], content: bytes) -> None:
+    """Let the site have this file, and its checksum, where Istio has the archive of istioctl."""
+    path = f"/{version}/istioctl-{version}-{'-'.join(platform)}.tar.gz"
+    site.serve(path, content)
+    site.serve(f"{path}.sha256", hashlib.sha256(content).hexdigest().encode())
+
+
+def istioctl_archive(program: str) -> bytes:
+    """An archive like Istio's, with this program in it."""
+    content = program.encode()
+    member = tarfile.TarInfo("istioctl")
+    member.size = len(content)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
