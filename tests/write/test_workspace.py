@@ -58,7 +58,7 @@ def test_a_second_run_at_once_is_told_so_and_one_after_a_kill_is_not(
         other.send_signal(signal.SIGKILL)
     (finding,) = caught.value.findings
     assert (finding.code, finding.file) == ("EXTCP-W006", LOCK)
-    assert finding.remedy.startswith("Wait")
+    assert finding.remedy.startswith("wait")
     assert repository.write(README)
     assert repository.snapshot() == README
 

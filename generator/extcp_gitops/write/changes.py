@@ -130,7 +130,7 @@ class _Comparison:
                 continue
             if twin := spelled.get(path.lower()):
                 # On a case-insensitive disk this is that very file, and deleting it would lose it.
-                self._refuse("EXTCP-W002", path, f"differs from {twin} only in case", "Remove it.")
+                self._refuse("EXTCP-W002", path, f"differs from {twin} only in case", "remove it")
                 continue
             found = self._read(path)
             if found is not None:
@@ -167,22 +167,22 @@ class _Comparison:
                 "EXTCP-W005",
                 path,
                 "a file that is not from extcp-gitops is where one should be generated",
-                "Move it elsewhere, or overwrite it with --force.",
+                "move it elsewhere, or overwrite it with --force",
             )
         elif wanted:
             self._refuse(
                 "EXTCP-W004",
                 path,
                 "this generated file was edited by hand",
-                "Move the edit to mesh.yaml, to the cluster's cluster.yaml or to its custom/ "
-                "directory; --force overwrites the file.",
+                "move the edit to mesh.yaml, to the cluster's cluster.yaml or to its custom/ "
+                "directory; --force overwrites the file",
             )
         else:
             self._refuse(
                 "EXTCP-W004",
                 path,
                 "this generated file is no longer wanted, but was edited by hand",
-                "Save the edit elsewhere and remove the file; --force deletes it.",
+                "save the edit elsewhere and remove the file; --force deletes it",
             )
 
     def _refuse(self, code: str, path: str, message: str, remedy: str) -> None:

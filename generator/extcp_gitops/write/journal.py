@@ -149,7 +149,7 @@ class Journal:
                     Finding(
                         "EXTCP-W009",
                         "the file was changed while the run was at work",
-                        "Run again; nothing was written.",
+                        "run again; nothing was written",
                         file=operation.path,
                     )
                 )
@@ -159,7 +159,7 @@ class Journal:
                     Finding(
                         "EXTCP-W007",
                         "cannot change it: the file is read-only",
-                        "Make it writable for you (chmod u+w) and run again.",
+                        "make it writable for you (chmod u+w) and run again",
                         file=operation.path,
                     )
                 )
@@ -227,8 +227,8 @@ class Journal:
             raise ExtcpError.of(
                 "EXTCP-W011",
                 "a run was killed, and the record of what it did is damaged",
-                f"Restore the working tree with Git (the replaced files are in {_OLD}), then "
-                f"remove {paths.JOURNAL}.",
+                f"restore the working tree with Git (the replaced files are in {_OLD}), then "
+                f"remove {paths.JOURNAL}",
                 file=_RECORD,
             )
         return record
@@ -244,8 +244,8 @@ class Journal:
                     Finding(
                         "EXTCP-W008",
                         "a run was killed while it changed this file, and it was edited since",
-                        "Move the file elsewhere and run again, which restores it as it was; or, "
-                        f"to keep all files as they are now, remove {paths.JOURNAL}.",
+                        "move the file elsewhere and run again, which restores it as it was; or, "
+                        f"to keep all files as they are now, remove {paths.JOURNAL}",
                         file=step.path,
                     )
                 )
@@ -260,7 +260,7 @@ class Journal:
             half = Finding(
                 "EXTCP-W012",
                 "the change was neither completed nor taken back",
-                "Mend what else is reported here and run again: the old files are restored first.",
+                "mend what else is reported here and run again: the old files are restored first",
                 file=paths.JOURNAL,
             )
             raise ExtcpError(half, *causes, *stuck.findings) from failure

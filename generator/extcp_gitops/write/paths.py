@@ -26,7 +26,7 @@ GENERATED_PLACES = (
 )
 """Where generated files may be, and so the only places searched for those no longer wanted."""
 
-_RENAME = "Rename what the path was made from; use lower-case letters, digits, '-' and '.'."
+_RENAME = "rename what the path was made from; use lower-case letters, digits, '-' and '.'"
 
 
 def is_persons_directory(path: str) -> bool:

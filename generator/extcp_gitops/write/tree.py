@@ -47,11 +47,11 @@ def explained(action: str, path: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NO_SPACE:
-            remedy = "Free some space, or raise the quota, and run again."
+            remedy = "free some space, or raise the quota, and run again"
         elif error.errno in _NOT_ALLOWED:
-            remedy = "Make it writable for you (chmod u+w, or its owner) and run again."
+            remedy = "make it writable for you (chmod u+w, or its owner) and run again"
         else:
-            remedy = "Mend what the operating system reports and run again."
+            remedy = "mend what the operating system reports and run again"
         message = f"cannot {action}: {error.strerror or type(error).__name__}"
         raise ExtcpError.of("EXTCP-W007", message, remedy, file=path) from error
 
@@ -237,6 +237,6 @@ def _in_the_way(path: str, status: os.stat_result, wanted: str) -> ExtcpError:
     return ExtcpError.of(
         "EXTCP-W003",
         f"{kind} is in the way, where {wanted} should be",
-        "Move it away or remove it; links are never followed.",
+        "move it away or remove it; links are never followed",
         file=path,
     )

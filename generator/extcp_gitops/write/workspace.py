@@ -87,8 +87,8 @@ class Workspace:
             raise ExtcpError.of(
                 "EXTCP-W010",
                 "another run is changing files, or was killed while it did",
-                "Wait for its end; if it was killed, run extcp-gitops generate, which first puts "
-                "back what was half done.",
+                "wait for its end; if it was killed, run extcp-gitops generate, which first puts "
+                "back what was half done",
             )
         return compare(tree, generated, person, force=force)
 
@@ -150,7 +150,7 @@ class Workspace:
                 raise ExtcpError.of(
                     "EXTCP-W006",
                     "another run of extcp-gitops is at work in this repository",
-                    "Wait until it has ended, then run again.",
+                    "wait until it has ended, then run again",
                     file=paths.LOCK,
                 ) from error
             if not os.path.samestat(os.fstat(descriptor), path.lstat()):
