@@ -134,3 +134,8 @@ def kustomize() -> Path:
     if path is None and (found := shutil.which(name)):
         path = Path(found)
     return _require(path, name, variable)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-goldens``: take what is generated now for what is expected."""
+    parser.addoption("--update-goldens", action="store_true", help="rewrite tests/golden")
