@@ -56,6 +56,13 @@ def test_an_empty_file_and_one_of_unknown_length(site: Site) -> None:
         "ftp://localhost/file",
         "file:///etc/passwd",
         "data:,x",
+        "https://",
+        "https:///file",
+        "https://[::1/file",
+        "https://localhost:x/file",
+        "https://localhost/a file",
+        "https://localhost/file\r\nHost: other",
+        "https://löcalhost/file",
         "/etc/passwd",
         "",
     ],
@@ -222,10 +229,14 @@ def test_a_proxy_is_asked_for_a_tunnel_to_https(
         list(fetch("https://releases.example.com/file", LIMITS))
 
 
-def test_a_credential_in_the_address_of_a_mirror_is_not_shown(site: Site) -> None:
-    url = site.base.replace("//", "//user:CANARY@")
+@pytest.mark.parametrize("path", ["/missing?token=CANARY", "/a b"])
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
+def test_a_credential_in_the_address_of_a_mirror_is_not_shown(
+    site: Site, scheme: str, path: str
+) -> None:
+    url = site.base.replace("http://", f"{scheme}://user:CANARY@")
     with pytest.raises(ExtcpError) as caught:
-        list(fetch(f"{url}/missing?token=CANARY", LIMITS))
+        list(fetch(url + path, LIMITS))
     assert "CANARY" not in str(caught.value) + caught.value.findings[0].remedy
 
 

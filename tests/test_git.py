@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import stat
 import subprocess
 import sys
@@ -297,6 +298,7 @@ def test_inside_a_larger_repository_paths_are_relative_to_the_directory(root: Pa
     repository.commit(["two/cluster.yaml"], "Add")
     assert committed(root) == ["clusters/two/cluster.yaml"]
     assert sorted(repository.files_at("HEAD")) == ["one/cluster.yaml", "two/cluster.yaml"]
+    assert sorted(repository.files_at("HEAD", ["one"])) == ["one/cluster.yaml"]
     assert status(root) == [" M mesh.yaml", "?? outside.yaml"]
     assert repository.is_clean(["two"])
 
@@ -494,6 +496,35 @@ def test_a_command_that_hangs_is_ended_with_all_it_has_started(
         Repository(root).commit(["mesh.yaml"], "Change")
     wait_for_the_end_of(pid.read_text().strip())
     assert not (root / ".git/index.lock").exists()
+
+
+def test_an_interrupted_command_ends_at_once_with_all_it_has_started(
+    root: Path, tmp_path: Path
+) -> None:
+    pid = tmp_path / "pid"
+    use_filter(root, f"echo $$ > {shlex.quote(str(pid))}; exec sleep 600")
+    write(root, {"mesh.yaml": "a: 2\n"})
+    code = (
+        "import sys; from pathlib import Path; from extcp_gitops.git import Repository\n"
+        "try: Repository(Path(sys.argv[1])).commit(['mesh.yaml'], 'Change')\n"
+        "except KeyboardInterrupt: sys.exit(130)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(root)]) as process:
+        while not (pid.exists() and pid.read_text()):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    wait_for_the_end_of(pid.read_text().strip())
+    assert not (root / ".git/index.lock").exists()
+
+
+def test_filters_of_the_person_are_used(root: Path) -> None:
+    use_filter(root, "tr a-z A-Z")
+    write(root, {"mesh.yaml": "a: 2\n"})
+    repository = Repository(root)
+    repository.commit(["mesh.yaml"], "Change")
+    assert repository.files_at("HEAD", ["mesh.yaml"]) == {"mesh.yaml": b"A: 2\n"}
+    assert repository.is_clean(["mesh.yaml"])
 
 
 # Pushing

@@ -260,6 +260,17 @@ def test_a_failed_install_leaves_nothing(
     assert files(empty_cache / "istioctl/1.29.1") == []
 
 
+def test_where_nothing_can_be_downloaded_the_error_says_the_other_ways(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with web_server() as gone:
+        monkeypatch.setenv("EXTCP_ISTIO_RELEASES", gone.base)
+    with pytest.raises(ExtcpError, match="EXTCP-T114") as caught:
+        install("1.29.1")
+    for way in ("HTTPS_PROXY", "EXTCP_ISTIO_RELEASES", "PATH", "--istioctl", "make istioctl"):
+        assert way in caught.value.findings[0].remedy
+
+
 def test_an_interrupted_install_leaves_nothing(site: Site, empty_cache: Path) -> None:
     def interrupt(_: int, __: int | None) -> None:
         assert len(files(empty_cache / "istioctl/1.29.1")) == 2

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from extcp_gitops import __version__
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.giturl import is_loopback
+from extcp_gitops.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -51,6 +52,10 @@ class NotFoundError(ExtcpError):
     """The server is there, the file is not."""
 
 
+class UnreachableError(ExtcpError):
+    """There is no way to the server, or none that can be trusted or lived with."""
+
+
 def fetch(
     url: str, limits: Limits, progress: Callable[[int, int | None], None] | None = None
 ) -> Generator[bytes]:
@@ -65,8 +70,8 @@ def fetch(
         The pieces.
 
     Raises:
-        ExtcpError: EXTCP-T110 the URL is not https, EXTCP-T111 the time is up, EXTCP-T112 too
-            large, EXTCP-T113 cut off, EXTCP-T114 not reached or not trusted.
+        ExtcpError: EXTCP-T110 the URL is not https, EXTCP-T112 too large, EXTCP-T113 cut off.
+        UnreachableError: EXTCP-T111 the time is up, EXTCP-T114 not reached or not trusted.
         NotFoundError: EXTCP-T115 there is no such file.
     """
     _check_scheme(url)
@@ -159,7 +164,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme != "https":
             fp.close()
-            raise _not_https("it redirects to an address that is not https")
+            raise _not_https(f"{_place(req.full_url)} redirects to what is no https:// address")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -180,10 +185,17 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _check_scheme(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        return
-    raise _not_https("it is not https")
+    """Refuse all but https, and http that never leaves the machine."""
+    malformed = _not_https(f"{redact(ascii(url))} is no address of a file on the web")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise malformed from None
+    if not host or not url.isascii() or not url.isprintable() or " " in url:
+        raise malformed
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        raise _not_https(f"{_place(url)} is no https:// address")
 
 
 def _explain(url: str, error: Exception) -> ExtcpError:
@@ -220,16 +232,16 @@ def _place(url: str) -> str:
 def _not_https(why: str) -> ExtcpError:
     return ExtcpError.of(
         "EXTCP-T110",
-        f"nothing is downloaded from there: {why}",
+        f"nothing is downloaded: {why}",
         "use an https:// address; plain http is for loopback addresses alone",
     )
 
 
 def _too_slow(url: str) -> ExtcpError:
-    return ExtcpError.of(
+    return UnreachableError.of(
         "EXTCP-T111",
         f"the download of {_place(url)} took too long and was given up",
-        "try again, or get the file some other way",
+        "try again when the network is better",
     )
 
 
@@ -238,8 +250,8 @@ def _cut_off(url: str) -> ExtcpError:
 
 
 def _unreachable(url: str, why: str) -> ExtcpError:
-    return ExtcpError.of(
+    return UnreachableError.of(
         "EXTCP-T114",
         f"{_place(url)} cannot be had: {why}",
-        "check the network, HTTPS_PROXY and SSL_CERT_FILE, or name a mirror",
+        "check the network, HTTPS_PROXY and SSL_CERT_FILE",
     )

@@ -27,6 +27,11 @@ _VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}(?:-(?:alpha|beta|rc)\
 _RENDER_SECONDS = 120.0
 _VERSION_SECONDS = 30.0
 _WARNING_LENGTH = 500
+_OTHER_WAYS = (
+    f"put it on PATH; or name it with --istioctl PATH or {VARIABLE}; or, where Istio's releases "
+    "cannot be reached, build it from its Go module with 'make istioctl' in a checkout of "
+    "extcp-gitops"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +120,7 @@ def find(version: str, explicit: Path | None = None) -> Istioctl:
     raise ExtcpError.of(
         "EXTCP-T103",
         f"istioctl {version} is not on this machine{others}",
-        f"get it with 'extcp-gitops istioctl install {version}'; or put it on PATH; or name it "
-        f"with --istioctl PATH or {VARIABLE}; or, where Istio's releases cannot be reached, build "
-        "it from its Go module with 'make istioctl' in a checkout of extcp-gitops",
+        f"get it with 'extcp-gitops istioctl install {version}'; or {_OTHER_WAYS}",
     )
 
 
@@ -192,11 +195,18 @@ def install(version: str, progress: Callable[[int, int | None], None] | None = N
         ExtcpError: EXTCP-T101 no release, EXTCP-T104 it does not run here, EXTCP-T106 the cache
             cannot be written; those of ``release.fetch_istioctl``. The cache is as before then.
     """
-    from extcp_gitops import release  # noqa: PLC0415 - the web is slow to import
-
     target = _cached(check_version(version))
-    if target.exists() and version_of(target) == version:
-        return target
+    if not (target.exists() and version_of(target) == version):
+        _download(version, target, progress)
+    return target
+
+
+def _download(
+    version: str, target: Path, progress: Callable[[int, int | None], None] | None
+) -> None:
+    """Put istioctl into its place once it is whole and has said its release."""
+    from extcp_gitops import download, release  # noqa: PLC0415 - the web is slow to import
+
     try:
         with tempfile.TemporaryDirectory(prefix=".incomplete-", dir=target.parent) as scratch:
             fresh = release.fetch_istioctl(version, Path(scratch), progress)
@@ -207,10 +217,14 @@ def install(version: str, progress: Callable[[int, int | None], None] | None = N
                     f"check {release.VARIABLE}, and that programs may run from {target.parent}",
                 )
             fresh.replace(target)
+    except download.UnreachableError as error:
+        finding = error.findings[0]
+        mirror = f"name a mirror of Istio's releases with {release.VARIABLE}"
+        remedy = f"{finding.remedy}; or {mirror}; or {_OTHER_WAYS}"
+        raise ExtcpError.of(finding.code, finding.message, remedy) from error
     except OSError as error:
         raise ExtcpError.of(
             "EXTCP-T106",
             f"{target} cannot be written: {error.strerror}",
-            "make space there, or let EXTCP_CACHE_DIR name another directory",
+            f"make space there, or let {cache.VARIABLE} name another directory",
         ) from error
-    return target
