@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,39 @@ run([*{PARENT!r}, {str(told)!r}], timeout=600)
         _, words = tool.communicate(timeout=SECONDS)
     assert words.rstrip().endswith(b"KeyboardInterrupt")
     assert_dies(int(told.read_text()))
+
+
+def test_an_interrupt_while_a_program_starts_ends_it_too(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+from extcp_gitops.process import run
+def interrupt(event, _):
+    if event == "subprocess.Popen":
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(interrupt)
+run(["sh", "-c", "mkdir $$; exec sleep 600"], timeout=600)
+"""
+    command = python(code)
+    done = subprocess.run(
+        command, check=False, stderr=subprocess.PIPE, timeout=SECONDS, cwd=tmp_path
+    )
+    assert done.stderr.rstrip().endswith(b"KeyboardInterrupt")
+    for path in tmp_path.iterdir():
+        assert_dies(int(path.name))
+
+
+def test_interrupts_are_let_through_afterwards_whatever_happened() -> None:
+    for command in (["true"], ["false"], ["no-such-program"]):
+        with contextlib.suppress(ExtcpError):
+            run(command, timeout=SECONDS)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_programs_run_in_threads_as_well() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        done = pool.map(lambda n: run(["echo", str(n)], timeout=SECONDS).stdout, range(20))
+        assert list(done) == [b"%d\n" % n for n in range(20)]
 
 
 def test_what_stays_in_the_background_holds_nobody_up(tmp_path: Path) -> None:

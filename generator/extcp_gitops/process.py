@@ -10,10 +10,11 @@ import selectors
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.redact import redact
@@ -108,8 +109,10 @@ def run(
     """
     command = [os.fspath(argument) for argument in argv]
     name = clean(os.fsencode(Path(command[0]).name))
-    with _start(name, command, cwd, environment() if env is None else env) as child:
+    env = environment() if env is None else env
+    with _HeldInterrupts() as interrupts, _start(name, command, cwd, env) as child:
         try:
+            interrupts.release()
             stdout, stderr = _exchange(name, child, stdin or b"", timeout, max_output)
         except BaseException:
             _kill(child)
@@ -157,6 +160,35 @@ def _start(
         f"'{name}' cannot be started: {reason}",
         "check that it is a program for this machine that you may run, in a directory that exists",
     )
+
+
+class _HeldInterrupts:
+    """Ctrl-C while a child starts, before anybody could end it, counts once it has started."""
+
+    def __init__(self) -> None:
+        self._is_holding = False
+        self._has_come = False
+
+    def __enter__(self) -> Self:
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._note)
+            self._is_holding = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let Ctrl-C through again, also the one that came meanwhile."""
+        if self._is_holding:
+            self._is_holding = False
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if self._has_come:
+                raise KeyboardInterrupt
+
+    def _note(self, *_: object) -> None:
+        self._has_come = True
 
 
 def _exchange(
