@@ -139,3 +139,30 @@ def kustomize() -> Path:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--update-goldens``: take what is generated now for what is expected."""
     parser.addoption("--update-goldens", action="store_true", help="rewrite tests/golden")
+
+
+class Command:
+    """Runs ``extcp-gitops`` in this process and keeps what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.out = ""
+        self.err = ""
+
+    def __call__(self, *arguments: str | Path) -> int:
+        """The exit code; ``out`` and ``err`` hold what was printed."""
+        from extcp_gitops.cli import run  # noqa: PLC0415 - tests of the lazy imports come first
+
+        self._capsys.readouterr()
+        status = run([str(argument) for argument in arguments])
+        self.out, self.err = self._capsys.readouterr()
+        return status
+
+
+@pytest.fixture
+def extcp(
+    capsys: pytest.CaptureFixture[str], istioctl_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """The command, with istioctl 1.29.1 where it looks for one."""
+    monkeypatch.setenv("EXTCP_ISTIOCTL", str(istioctl_path))
+    return Command(capsys)

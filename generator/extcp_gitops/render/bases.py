@@ -86,9 +86,9 @@ def render(
     result: dict[str, Rendered] = {}
     missing: dict[str, list[Base]] = {}
     for base in bases:
-        cached = cache.get(_cache_file(base, istio_version))
+        cached = _decode(cache.get(_cache_file(base, istio_version)))
         if cached is not None:
-            result[base.path] = _decode(cached)
+            result[base.path] = cached
         else:
             missing.setdefault(json.dumps(base.operator), []).append(base)
     if missing:
@@ -208,8 +208,12 @@ def _encode(rendered: Rendered) -> bytes:
     return json.dumps(asdict(rendered)).encode()
 
 
-def _decode(raw: bytes) -> Rendered:
-    data: dict[str, Any] = json.loads(raw)
+def _decode(raw: bytes | None) -> Rendered | None:
+    """What ``_encode`` wrote; None for what is missing or not whole."""
+    try:
+        data: dict[str, Any] = json.loads(raw or b"")
+    except ValueError:
+        return None
     return Rendered(
         data["manifests"],
         tuple(Kind(**kind) for kind in data["kinds"]),
