@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import strategies
@@ -32,6 +32,7 @@ Object = dict[str, Any]
 
 CRDS_PATH = "istio/1.29.1/crds"
 KINDS = [("", "Secret"), ("apps", "Deployment")]
+SOME = settings(max_examples=40)  # an inventory is large, and varies in a few ways that matter
 SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 
 
@@ -127,6 +128,7 @@ def strict(schema: Object, *, top: bool = True) -> Object:
     return result
 
 
+@SOME
 @given(inventory=strategies.inventories())
 def test_argo_cds_own_schemas_accept_every_object(
     validators: dict[str, jsonschema.Draft202012Validator], inventory: Inventory
@@ -152,6 +154,7 @@ def test_the_strict_schemas_refuse_what_argo_cd_does_not_know(
 # Law 5: safe to prune
 
 
+@SOME
 @given(inventory=strategies.inventories())
 def test_nothing_that_vanishes_from_git_takes_a_mesh_with_it(inventory: Inventory) -> None:
     for item in objects_of(inventory):
@@ -189,6 +192,7 @@ def test_a_cluster_leaves_before_its_project_does() -> None:
 # Least privilege
 
 
+@SOME
 @given(inventory=strategies.inventories())
 def test_a_project_reaches_its_own_cluster_and_nothing_else(inventory: Inventory) -> None:
     for cluster in inventory.clusters:
@@ -209,6 +213,7 @@ def test_a_project_reaches_its_own_cluster_and_nothing_else(inventory: Inventory
         assert not any(item.get("name", "").startswith("!") for item in spec["destinations"])
 
 
+@SOME
 @given(inventory=strategies.inventories())
 def test_a_project_allows_what_its_applications_do(inventory: Inventory) -> None:
     for cluster in inventory.clusters:
@@ -250,6 +255,7 @@ def test_a_project_without_kinds_is_refused() -> None:
         )
 
 
+@SOME
 @given(inventory=strategies.inventories())
 def test_the_root_writes_applications_and_projects_in_argo_cds_own_namespace(
     inventory: Inventory,
@@ -310,6 +316,7 @@ def test_the_root_syncs_what_is_generated_and_nothing_of_a_persons(
 # Names
 
 
+@SOME
 @given(
     inventories=st.lists(
         strategies.inventories(), min_size=2, max_size=3, unique_by=lambda one: one.mesh.mesh_id
@@ -372,6 +379,7 @@ def test_an_application_is_rendered_again_when_its_own_files_change() -> None:
     assert rest["spec"]["source"]["path"] == "clusters/remote"
 
 
+@SOME
 @given(inventory=strategies.inventories())
 def test_every_application_converges_without_anybody(inventory: Inventory) -> None:
     for item in objects_of(inventory):
@@ -408,6 +416,7 @@ def test_only_what_istiod_writes_is_ignored() -> None:
     ]
 
 
+@SOME
 @given(inventory=strategies.inventories())
 def test_ignored_differences_are_respected_where_there_are_any(inventory: Inventory) -> None:
     for item in objects_of(inventory):
