@@ -52,7 +52,7 @@ def running() -> int | None:
     return pid if _started(pid) == state["started"] else None
 
 
-def up(arguments: list[str]) -> None:
+def up() -> None:
     """Start a testbed in the background and wait until its mesh serves."""
     sandbox.require_root()
     if running():
@@ -60,7 +60,7 @@ def up(arguments: list[str]) -> None:
     base = base_directory()
     base.parent.mkdir(parents=True, exist_ok=True)
     log = base.with_suffix(".log")
-    argv = [sys.executable, "-u", "-m", "tests.e2e.testbed", "serve", *arguments]
+    argv = [sys.executable, "-u", "-m", "tests.e2e.testbed", "serve"]
     with log.open("wb") as output:
         child = subprocess.Popen(
             sandbox.command(argv),

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import ssl
 import urllib.request
 from typing import TYPE_CHECKING
 
 import yaml
 
-from .parts import part
-from .processes import run, wait_for
-from .repository import ISTIO_VERSION, MeshRepository
+from .processes import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .api import Object
-    from .argocd import ArgoCD
     from .kubernetes import Cluster
     from .pki import Authority
+    from .repository import MeshRepository
     from .testbed import Testbed
 
 INGRESS_NAMESPACE = "istio-system"
@@ -61,18 +58,11 @@ class ControlPlane:
         self.address = names.get("address", ADDRESS)
         self.tls_secret = names.get("tls_secret", TLS_SECRET)
 
-    def deliver_certificate(self, authority: Authority) -> None:
-        """The gateway's certificate, which the platform team has from its CA."""
+    def write_certificate(self, authority: Authority, directory: Path) -> None:
+        """The gateway's certificate in the files that the runbook speaks of."""
         pair = authority.serve([self.address])
-        secret: Object = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "kubernetes.io/tls",
-            "metadata": {"name": self.tls_secret, "namespace": INGRESS_NAMESPACE},
-            "stringData": {"tls.crt": pair.certificate, "tls.key": pair.key},
-        }
-        _wait_namespace(self.external, INGRESS_NAMESPACE)
-        self.external.apply(secret)
+        for name, content in (("fullchain.pem", pair.certificate), ("privkey.pem", pair.key)):
+            (directory / name).write_text(content)
 
     def publish_address(self) -> None:
         """The DNS record, once the gateway's Service has its address."""
@@ -82,29 +72,6 @@ class ControlPlane:
             CLUSTER_SECONDS,
         )
         self.testbed.set_name(self.address, address)
-
-    def deliver_config_credential(self) -> None:
-        """``istio-kubeconfig``: istiod's way to its config cluster."""
-        secret = self._remote_secret(self.config, "--type=config", "--service-account=istiod")
-        # With this label istiod registers a second cluster called `config`.
-        secret["metadata"].get("labels", {}).pop("istio/multiCluster", None)
-        _wait_namespace(self.external, self.namespace)
-        self.external.apply(secret)
-
-    def deliver_remote_secret(self, cluster: Cluster, *, in_order: bool = True) -> None:
-        """A further cluster's credential, once its namespace says whom it belongs to."""
-        if in_order:
-            wait_for(
-                f"the namespace {self.namespace} of {cluster.name} names its control plane",
-                lambda: self._names_control_plane(cluster),
-                CLUSTER_SECONDS,
-            )
-        self.external.apply(self._remote_secret(cluster, "--type=remote"))
-
-    def withdraw_remote_secret(self, cluster: Cluster) -> None:
-        """Take a cluster's credential away."""
-        name = f"istio-remote-secret-{cluster.name}"
-        self.external.api.delete("v1/secrets", self.namespace, name)
 
     def root(self) -> str:
         """The root that istiod has published in its config cluster, as soon as it has."""
@@ -138,33 +105,6 @@ class ControlPlane:
         assert isinstance(entries, list)
         return {str(entry["id"]): str(entry["syncStatus"]) for entry in entries}
 
-    def _names_control_plane(self, cluster: Cluster) -> bool:
-        found = cluster.api.find("v1/namespaces", None, self.namespace)
-        annotations = (found or {}).get("metadata", {}).get("annotations", {})
-        names = annotations.get("topology.istio.io/controlPlaneClusters", "")
-        return self.config.name in names.split(",")
-
-    def _remote_secret(self, cluster: Cluster, *options: str) -> Object:
-        account = "istiod" if "--type=config" in options else "istio-reader-service-account"
-        token = f"{account}-istio-remote-secret-token"
-
-        def filled() -> bool:
-            found = cluster.api.find("v1/secrets", self.namespace, token)
-            return bool(found and found.get("data", {}).get("token"))
-
-        wait_for(f"the token Secret {token} of {cluster.name}", filled, CLUSTER_SECONDS)
-        words: list[str | Path] = [
-            "create-remote-secret",
-            "--kubeconfig",
-            cluster.kubeconfig,
-            *options,
-        ]
-        names = ["--name", cluster.name, "--namespace", self.namespace]
-        istioctl = part(f"istioctl-{ISTIO_VERSION}")
-        text = run([istioctl, *words, *options, *names]).stdout
-        secret: Object = yaml.safe_load(text)
-        return secret
-
 
 def load_balancer(cluster: Cluster, namespace: str, service: str) -> str | None:
     """The address of a Service of type LoadBalancer, if it has one."""
@@ -174,27 +114,9 @@ def load_balancer(cluster: Cluster, namespace: str, service: str) -> str | None:
     return address
 
 
-def add_stock_envoy(repository: MeshRepository, cluster: Cluster, namespace: str) -> None:
+def add_stock_envoy(repository: MeshRepository, cluster: str, namespace: str) -> None:
     """The testbed's one object in the repository, in the person's own directory of a cluster."""
     item = {**TELEMETRY, "metadata": {**TELEMETRY["metadata"], "namespace": namespace}}
-    directory = f"clusters/{cluster.name}/custom"
+    directory = f"clusters/{cluster}/custom"
     repository.write(f"{directory}/stock-envoy.yaml", yaml.safe_dump(item))
     repository.write(f"{directory}/kustomization.yaml", yaml.safe_dump(CUSTOM))
-
-
-def hand_over(repository: MeshRepository, argocd: ArgoCD) -> None:
-    """``kubectl apply -k argocd/``: Argo CD does the rest."""
-    argocd.home.kubectl("apply", "-k", repository.directory / "argocd")
-
-
-def decoded(secret: Object, key: str) -> str:
-    """One value of a Secret."""
-    return base64.b64decode(secret["data"][key]).decode()
-
-
-def _wait_namespace(cluster: Cluster, namespace: str) -> None:
-    wait_for(
-        f"the namespace {namespace} of {cluster.name}",
-        lambda: cluster.api.find("v1/namespaces", None, namespace),
-        CLUSTER_SECONDS,
-    )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .parts import directory as parts_directory
-from .parts import part
 from .processes import run
+from .runbook import Runbook
+from .testbed import EXTERNAL
 
 if TYPE_CHECKING:
     from .gitea import Gitea
     from .testbed import Testbed
 
 COMMAND_SECONDS = 120
-ISTIO_VERSION = "1.29.1"
 
 
 class MeshRepository:
@@ -34,14 +33,20 @@ class MeshRepository:
         (self._home / ".gitconfig").write_text(identity)
 
     def init(self, *arguments: str) -> str:
-        """``extcp-gitops init``, pushed to the forge."""
+        """``extcp-gitops init``."""
         self.directory.parent.mkdir(exist_ok=True)
-        words = ["init", str(self.directory), "--repo-url", self.url, "--push"]
-        return self._extcp(Path("/"), *words, "--istio-version", ISTIO_VERSION, *arguments)
+        words = ["init", str(self.directory), "--repo-url", self.url]
+        return self._extcp(Path("/"), *words, *arguments)
 
     def extcp(self, *arguments: str, ok: tuple[int, ...] = (0,)) -> str:
         """A command of ``extcp-gitops`` in this repository; gives stdout and stderr."""
         return self._extcp(self.directory, *arguments, ok=ok)
+
+    @property
+    def runbook(self) -> Runbook:
+        """The runbook as it is now."""
+        contexts = {"CTX_ARGOCD": EXTERNAL, "CTX_EXTERNAL": EXTERNAL}
+        return Runbook(self.directory / "README.md", {**self._environment(), **contexts})
 
     def git(self, *arguments: str) -> str:
         """A command of git in this repository."""
@@ -59,12 +64,10 @@ class MeshRepository:
         """Commit everything that has changed and push it."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
-        self.git("push", "--quiet", "origin", "HEAD")
+        self.git("push", "--quiet", "--set-upstream", "origin", "HEAD")
 
-    def propose_and_merge(self, branch: str, message: str) -> list[str]:
-        """Send what has changed through a pull request; gives the paths that it changed."""
-        self.git("switch", "--quiet", "--create", branch)
-        self.commit(message)
+    def merge(self, branch: str, message: str) -> list[str]:
+        """Merge a pushed branch by pull request; gives the paths that it changed."""
         self._gitea.merge(self.name, branch, message)
         self.git("switch", "--quiet", "main")
         self.git("pull", "--quiet", "--ff-only")
@@ -72,7 +75,7 @@ class MeshRepository:
 
     def _extcp(self, cwd: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> str:
         done = run(
-            [sys.executable, "-m", "extcp_gitops", *arguments],
+            ["extcp-gitops", *arguments],
             cwd=cwd,
             env=self._environment(),
             seconds=COMMAND_SECONDS,
@@ -81,12 +84,11 @@ class MeshRepository:
         return done.stdout + done.stderr
 
     def _environment(self) -> dict[str, str]:
-        tools = [parts_directory(), Path(sys.executable).parent]
+        tools = [self._testbed.tools, parts_directory()]
         return {
             **self._gitea.git_environment(),
             "PATH": ":".join([*map(str, tools), os.environ["PATH"]]),
             "HOME": str(self._home),
             "EXTCP_CACHE_DIR": str(self._testbed.cache),
-            "EXTCP_ISTIOCTL": str(part(f"istioctl-{ISTIO_VERSION}")),
             "KUBECONFIG": str(self._testbed.kubeconfig),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,14 @@ from . import dns, network, sandbox
 from .argocd import ArgoCD
 from .gitea import HOST, Gitea
 from .kubernetes import Cluster, Etcd
+from .parts import part
 from .pki import Authority
 
 Say = Callable[[str], None]
 
 TRUST_STORE = Path("/etc/ssl/certs/ca-certificates.crt")
 EXTERNAL = "external-cluster"
+ISTIO_VERSION = "1.29.1"
 
 
 class Testbed:
@@ -36,12 +39,15 @@ class Testbed:
         self.records = base / "dns"
         self.cache = base / "cache"
         self.kubeconfig = base / "kubeconfig"
+        self.tools = base / "bin"
+        self.trust = base / "etc" / TRUST_STORE.name
         self.public = Authority("Testbed Public Root")
         self.private = Authority("Testbed Private Root")
         self.clusters: dict[str, Cluster] = {}
         self._began = time.monotonic()
         self._words = say
         self._prepare()
+        self._install_tools()
         self.etcd = Etcd(base)
 
     def say(self, words: str) -> None:
@@ -62,6 +68,15 @@ class Testbed:
         sandbox.replace_file(TRUST_STORE, self.public.root, covers)
         self.set_name(HOST, str(network.HUB))
         dns.serve(str(network.HUB), [dns.Records(self.records)])
+
+    def _install_tools(self) -> None:
+        """The commands that a person has, beside the parts."""
+        self.tools.mkdir()
+        (self.tools / "istioctl").symlink_to(part(f"istioctl-{ISTIO_VERSION}"))
+        (self.tools / "kubectl").symlink_to(part("kubectl"))
+        tool = self.tools / "extcp-gitops"
+        tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m extcp_gitops "$@"\n')
+        tool.chmod(0o755)
 
     def set_name(self, name: str, address: str | None) -> None:
         """Make a public DNS record, or take it away."""

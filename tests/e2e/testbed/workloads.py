@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from . import network
 from .parts import part
 from .processes import run
 
@@ -75,6 +76,12 @@ def ask_from_outside(url: str, host: str, *, count: int = 1) -> list[Answer]:
         str(count),
     ]
     return _answers(run(words).stdout)
+
+
+def ask_from_node(cluster: Cluster, url: str) -> Answer:
+    """What a caller on a cluster's node is answered, who has no sidecar and no certificate."""
+    words = [*network.inside(cluster.network.namespace), sys.executable, "-I", str(FETCH), url]
+    return _answers(run(words).stdout)[0]
 
 
 def versions(answers: list[Answer]) -> Counter[str]:
