@@ -285,7 +285,8 @@ try:
 except ExtcpError as error:
     print(error.findings[0].code)
 """
-    assert run(python(code), timeout=SECONDS * 2).stdout == b"EXTCP-T004\n"
+    done = run(python(code), timeout=SECONDS * 2, env=dict(os.environ))
+    assert done.stdout == b"EXTCP-T004\n"
 
 
 def test_no_descriptor_of_ours_is_left(tmp_path: Path) -> None:
