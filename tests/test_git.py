@@ -4,7 +4,6 @@ import os
 import shlex
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,6 @@ from extcp_gitops.git import Repository
 
 if TYPE_CHECKING:
     from pathlib import Path
-
 
 CANARY = "ghp_CANARY0123456789"
 
