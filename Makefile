@@ -1,6 +1,6 @@
 # The entry points for people and for continuous integration; `make` alone lists them.
-# Nothing here needs root, and nothing is written outside this directory except the cache of
-# built parts (~/.cache/extcp-gitops; EXTCP_CACHE_DIR moves it).
+# Nothing is written outside this directory except the cache of built parts (~/.cache/extcp-gitops;
+# EXTCP_CACHE_DIR moves it), and nothing needs root except e2e and testbed-*.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -72,7 +72,7 @@ $(PARTS)/kustomize:
 
 .PHONY: parts
 parts: # what the tests run for real; each is built once
-	@$(build_parts) istioctl-1.29.1 istioctl-1.28.3 kustomize argocd-crds >/dev/null
+	@$(build_parts) tests >/dev/null
 
 .PHONY: test
 test: setup parts lint ## lint, types, then all tests against the real tools (3 min; 12 min the first time)
@@ -93,13 +93,28 @@ test-wheel: setup parts ## build the wheel and run the tests against it, the sou
 	@$(with_parts) .ci/test-wheel $(BIN)/python -n $(JOBS) $(PYTEST_ARGS)
 
 .PHONY: e2e
-e2e: setup ## the whole guide on real API servers, istiod, Envoy, Argo CD and Gitea
+e2e: setup ## the whole guide on real API servers, istiod, Envoy, Argo CD and Gitea (15 min; 45 min the first time)
+	@$(build_parts) tests testbed >/dev/null
 	$(call say,end to end)
-	@$(with_parts) $(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
+	@$(with_parts) $(BIN)/python -m tests.e2e.testbed exec -- \
+		"$(CURDIR)/$(BIN)/python" -m pytest tests/e2e $(PYTEST_ARGS)
+
+.PHONY: testbed-up
+testbed-up: setup ## start a live mesh of two clusters and say where everything is (3 min)
+	@$(build_parts) testbed >/dev/null
+	@$(with_parts) $(BIN)/python -m tests.e2e.testbed up
+
+.PHONY: testbed-status
+testbed-status: setup ## say again where everything is
+	@$(BIN)/python -m tests.e2e.testbed status
+
+.PHONY: testbed-down
+testbed-down: setup ## stop what testbed-up started (5 s)
+	@$(BIN)/python -m tests.e2e.testbed down
 
 .PHONY: goldens
-goldens: setup parts ## rewrite the expected trees of the tests; read the diff before you commit it (1 min)
-	@$(with_parts) $(BIN)/python -m pytest -q --update-goldens $(PYTEST_ARGS)
+goldens: setup parts ## rewrite tests/golden; read the diff before you commit it (30 s)
+	@$(with_parts) $(BIN)/python -m pytest -q tests/test_golden.py --update-goldens
 
 .PHONY: docs
 docs: setup ## regenerate docs/cli.md from the commands (1 s)
