@@ -21,10 +21,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.write.conftest import Repository
-
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.render.stamp import stamp
+from tests.write.conftest import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

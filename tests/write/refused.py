@@ -12,10 +12,9 @@ import resource
 import sys
 from pathlib import Path
 
+from extcp_gitops.errors import ExtcpError
 from tests.write.conftest import Repository
 from tests.write.interrupted import change
-
-from extcp_gitops.errors import ExtcpError
 
 NOBODY = 65534
 

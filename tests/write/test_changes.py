@@ -153,6 +153,22 @@ def test_a_persons_files_are_written_and_deleted_as_asked(repository: Repository
     }
 
 
+def test_what_was_edited_since_it_was_read_stops_the_run(repository: Repository) -> None:
+    read = {"mesh.yaml": b"1\n", "clusters/a/cluster.yaml": b"1\n", "clusters/b/cluster.yaml": b""}
+    repository.lay(read)
+    repository.lay({"mesh.yaml": b"mine\n"})
+    (repository.root / "clusters/b/cluster.yaml").unlink()
+    with pytest.raises(ExtcpError) as caught:
+        repository.workspace.changes(stamped(A), person={"mesh.yaml": b"2\n"}, read=read)
+    assert refused(caught.value) == [
+        ("EXTCP-W009", "clusters/b/cluster.yaml"),
+        ("EXTCP-W009", "mesh.yaml"),
+    ]
+    repository.lay(read)
+    changes = repository.workspace.changes(stamped(A), person={"mesh.yaml": b"2\n"}, read=read)
+    assert changes.paths == (A, "mesh.yaml")
+
+
 @pytest.mark.parametrize("place", [A, "clusters/a", "clusters"])
 @pytest.mark.parametrize("target", ["elsewhere", "nowhere", "."])
 @pytest.mark.parametrize("force", [False, True])

@@ -67,16 +67,19 @@ def compare(
     tree: Tree,
     generated: Mapping[str, bytes],
     person: Mapping[str, bytes | None],
+    read: Mapping[str, bytes],
     *,
     force: bool,
 ) -> Changes:
     """The operations that make the tree hold what it should; see ``Workspace.changes``."""
     _require_ours(generated, person)
-    paths.check([*generated, *person])
+    paths.check([*generated, *person, *read])
     wanted = [*generated, *(path for path, content in person.items() if content is not None)]
     paths.check_collisions(wanted)
 
     comparison = _Comparison(tree, force=force)
+    for path in sorted(read):
+        comparison.require_as_read(path, read[path])
     for path in sorted(generated):
         comparison.generate(path, generated[path])
     for path in sorted(person):
@@ -93,6 +96,16 @@ def _require_ours(generated: Mapping[str, bytes], person: Mapping[str, bytes | N
         raise ValueError(f"generated outside the places for generated files: {astray}")
 
 
+def changed_meanwhile(path: str) -> Finding:
+    """EXTCP-W009, for a file that is no longer what the run is based on."""
+    return Finding(
+        "EXTCP-W009",
+        "the file was changed while the run was at work",
+        "run again; nothing was written",
+        file=path,
+    )
+
+
 class _Comparison:
     """Collects operations and, so that a person sees them all at once, whatever forbids them."""
 
@@ -102,6 +115,11 @@ class _Comparison:
         self._operations: list[Operation] = []
         # A dict for its order: a link above a thousand files is one finding, not a thousand.
         self._findings: dict[Finding, None] = {}
+
+    def require_as_read(self, path: str, content: bytes) -> None:
+        """A file that the run is based on."""
+        if self._read(path) != content:
+            self._findings[changed_meanwhile(path)] = None
 
     def generate(self, path: str, content: bytes) -> None:
         """A generated file that should be there with this content."""
@@ -138,7 +156,7 @@ class _Comparison:
                 self._add(path, found, None)
 
     def result(self) -> Changes:
-        """All operations; or EXTCP-W002 to W007 for each path that forbids them."""
+        """All operations; or EXTCP-W002 to W009 for each path that forbids them."""
         if self._findings:
             raise ExtcpError(*self._findings)
         return Changes(tuple(sorted(self._operations, key=lambda operation: operation.path)))

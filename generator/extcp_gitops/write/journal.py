@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from extcp_gitops.errors import ExtcpError, Finding
 from extcp_gitops.write import paths
+from extcp_gitops.write.changes import changed_meanwhile
 from extcp_gitops.write.tree import digest
 
 if TYPE_CHECKING:
@@ -145,14 +146,7 @@ class Journal:
         findings = []
         for operation in operations:
             if self._tree.digest(operation.path) != operation.before:
-                findings.append(
-                    Finding(
-                        "EXTCP-W009",
-                        "the file was changed while the run was at work",
-                        "run again; nothing was written",
-                        file=operation.path,
-                    )
-                )
+                findings.append(changed_meanwhile(operation.path))
             elif operation.before is not None and not self._tree.is_writable(operation.path):
                 findings.append(
                     # A rename would not ask, but who made it read-only meant something by it.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _ATTEMPTS = 100
-_NONE: Mapping[str, bytes | None] = MappingProxyType({})
+_NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Workspace:
@@ -63,7 +63,8 @@ class Workspace:
         self,
         generated: Mapping[str, bytes],
         *,
-        person: Mapping[str, bytes | None] = _NONE,
+        person: Mapping[str, bytes | None] = _NO_FILES,
+        read: Mapping[str, bytes] = _NO_FILES,
         force: bool = False,
     ) -> Changes:
         """Compare what should be with the disk; writes nothing.
@@ -72,6 +73,8 @@ class Workspace:
             generated: The whole generated tree, each file stamped. Files on the disk that carry an
                 intact stamp and are not in it are deleted.
             person: A person's files that a command edits or creates, or with None deletes.
+            read: A person's files as the caller read them; rendering takes a while, and what was
+                edited since is neither overwritten nor ignored.
             force: Overwrite or delete also generated files that a person edited, and a person's
                 files in the way of generated ones. Links and directories are never overwritten.
 
@@ -79,7 +82,8 @@ class Workspace:
             ExtcpError: All that forbids the change, at once: EXTCP-W001 an unsafe path, EXTCP-W002
                 colliding paths, EXTCP-W003 no regular file in the way, EXTCP-W004 an edited
                 generated file, EXTCP-W005 a person's file in the way, EXTCP-W007 unreadable,
-                EXTCP-W010 another run has begun to change files and has not ended.
+                EXTCP-W009 not as it was read, EXTCP-W010 another run has begun to change files
+                and has not ended.
             ValueError: A bug of the caller: a generated file without stamp, or out of place.
         """
         tree = Tree(self._root)
@@ -90,7 +94,7 @@ class Workspace:
                 "wait for its end; if it was killed, run extcp-gitops generate, which first puts "
                 "back what was half done",
             )
-        return compare(tree, generated, person, force=force)
+        return compare(tree, generated, person, read, force=force)
 
     def apply(self, changes: Changes) -> None:
         """All of the changes, or, with an error, none; the lock must be held.
