@@ -13,8 +13,8 @@ PYTHON ?= python3
 DEMO_DIR ?= build/demo
 JOBS ?= auto
 PYTEST_ARGS ?=
+ISTIO_VERSION ?= 1.29.1
 
-ISTIO_VERSION := 1.29.1
 VENV := .venv
 BIN := $(VENV)/bin
 PARTS := build/parts
@@ -31,7 +31,7 @@ with_parts = env PATH="$(CURDIR)/$(PARTS):$(CURDIR)/$(BIN):$$PATH" \
 
 .PHONY: help
 help: ## list the targets
-	@printf 'make TARGET [PYTHON=python3.12] [DEMO_DIR=build/demo] [JOBS=auto] [PYTEST_ARGS=...]\n\n'
+	@printf 'make TARGET [PYTHON=python3.12] [DEMO_DIR=build/demo] [ISTIO_VERSION=1.29.1] [JOBS=auto] [PYTEST_ARGS=...]\n\n'
 	@awk -F ' *## *' '/^[a-z0-9-]+:.*##/ { split($$1, t, ":"); printf "  %-13s %s\n", t[1], $$2 }' Makefile
 
 .PHONY: setup
@@ -47,28 +47,26 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: setup $(PARTS)/istioctl $(PARTS)/kustomize ## write a mesh of three clusters into DEMO_DIR and validate it (10 s; 5 min the first time)
+demo: setup $(PARTS)/istioctl ## write a mesh of three clusters into DEMO_DIR and validate it (10 s; 6 min the first time)
+	@command -v kustomize >/dev/null || command -v kubectl >/dev/null || $(build_parts) kustomize >/dev/null
 	@PATH="$(CURDIR)/$(PARTS):$(CURDIR)/$(BIN):$$PATH" .ci/demo "$(DEMO_DIR)"
 
 .PHONY: istioctl
-istioctl: $(PARTS)/istioctl ## get istioctl from Istio's release page, or build it from its Go module (4 min, once)
-	@echo "$(CURDIR)/$<"
+istioctl: $(PARTS)/istioctl-$(ISTIO_VERSION) ## get istioctl from Istio's releases, or build it from its Go module (4 min, once)
+	@echo "To use it: export EXTCP_ISTIOCTL=$(CURDIR)/$<" >&2
 
-# The tool's own way first; where the release page is out of reach, the same istioctl from source.
-$(PARTS)/istioctl: | $(READY)
+$(PARTS)/istioctl: $(PARTS)/istioctl-$(ISTIO_VERSION)
+	@ln -sfn $(<F) $@
+
+# The tool's own way first; where Istio's releases are out of reach, the same program from source.
+$(PARTS)/istioctl-%: | $(READY)
 	@mkdir -p $(PARTS)
-	@if $(BIN)/extcp-gitops istioctl install $(ISTIO_VERSION); then \
-		ln -sfn "$$($(BIN)/extcp-gitops istioctl path $(ISTIO_VERSION))" $@; \
+	@if found=$$(EXTCP_ISTIOCTL= $(BIN)/extcp-gitops istioctl install $*); then \
+		ln -sfn "$$found" $@; \
 	else \
-		echo "== istioctl $(ISTIO_VERSION) cannot be downloaded here: building it from its Go module" >&2; \
-		$(build_parts) istioctl-$(ISTIO_VERSION) >/dev/null; \
-		ln -sfn istioctl-$(ISTIO_VERSION) $@; \
+		echo "== istioctl $* cannot be downloaded here, so it is built from its Go module: about 4 minutes, once" >&2; \
+		$(build_parts) istioctl-$* >/dev/null; \
 	fi
-
-$(PARTS)/kustomize:
-	@mkdir -p $(PARTS)
-	@if found=$$(command -v kustomize); then ln -sfn "$$found" $@; \
-	else $(build_parts) kustomize >/dev/null; fi
 
 .PHONY: parts
 parts: # what the tests run for real; each is built once

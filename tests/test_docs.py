@@ -1,0 +1,122 @@
+"""The documents say what the commands do: nothing missing, nothing stale."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+
+from extcp_gitops.cli import cli
+from tests import meshes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+WRITTEN = [ROOT / "README.md", DOCS / "architecture.md", DOCS / "tutorial.md"]
+DOCUMENTS = [*WRITTEN, *(ROOT / f"{n}.md" for n in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))]
+
+
+def _generator() -> Any:  # noqa: ANN401 - a program, not a module of the packages
+    spec = importlib.util.spec_from_file_location("generate_cli", DOCS / "generate_cli.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+GENERATOR = _generator()
+CONTEXTS = list(GENERATOR.contexts(cli))
+COMMANDS = [context for context in CONTEXTS if not isinstance(context.command, click.Group)]
+
+
+def _path(context: click.Context) -> str:
+    return context.command_path
+
+
+def test_the_reference_is_what_the_commands_say() -> None:
+    assert (DOCS / "cli.md").read_text() == GENERATOR.reference(cli), "run: make docs"
+
+
+@pytest.mark.parametrize("context", CONTEXTS, ids=_path)
+def test_each_command_says_what_it_does_and_with_what(context: click.Context) -> None:
+    assert context.command.help
+    for parameter in context.command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.opts
+
+
+@pytest.mark.parametrize("context", COMMANDS, ids=_path)
+def test_each_command_shows_an_example_of_itself(context: click.Context) -> None:
+    examples = (context.command.epilog or "").partition("Example")[2]
+    assert re.search(rf"^ +(.*\W)?{context.command_path}( |\)|$)", examples, re.MULTILINE)
+
+
+@pytest.mark.parametrize("context", COMMANDS, ids=_path)
+def test_each_command_is_told_of_in_prose(context: click.Context) -> None:
+    words = context.command_path.removeprefix("extcp-gitops ")
+    call = re.compile(rf"(extcp-gitops (-C \S+ )?|`){words}\b")
+    assert any(call.search(document.read_text()) for document in WRITTEN)
+
+
+def _calls(text: str) -> Iterator[list[str]]:
+    """The words of each call of extcp-gitops in a document's code."""
+    code = re.findall(r"^```\w*\n(.*?)^```|`([^`\n]+)`", text, re.MULTILINE | re.DOTALL)
+    for fenced, span in code:
+        for line in (fenced or span).replace("\\\n", " ").splitlines():
+            match = re.search(r"\bextcp-gitops( .*)", line.partition(" #")[0])
+            if match:
+                yield match[1].replace("$(", " ").split()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_calls_in_the_documents_name_commands_and_options_that_exist(document: Path) -> None:
+    for words in _calls(document.read_text()):
+        command: click.Command = cli
+        for word in words:
+            if word.startswith("-"):
+                flag = word.partition("=")[0]
+                known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
+                assert flag in {*known, *cli.context_settings["help_option_names"]}, words
+            elif isinstance(command, click.Group):
+                found = command.get_command(click.Context(command), word)
+                command = found or command
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", DOCS / "tutorial.md"])
+def test_the_blocks_marked_sh_run_as_they_stand(
+    document: Path, istioctl_path: Path, kustomize: Path, tmp_path: Path
+) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks
+    (tmp_path / "root-cert.pem").write_text(meshes.certificate("Mesh Root"))
+    # diff says with 4 that something differs, which is no failure.
+    tool = f'extcp-gitops() {{ {sys.executable} -m extcp_gitops "$@" || (($? == 4)); }}'
+    search = f"{kustomize.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join([tool, *blocks])],
+        cwd=tmp_path,
+        env={**os.environ, "EXTCP_ISTIOCTL": str(istioctl_path), "PATH": search},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
