@@ -5,10 +5,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.webserver import Site, self_signed, send, web_server
 
 from extcp_gitops.download import Limits, NotFoundError, fetch
 from extcp_gitops.errors import ExtcpError
+from tests.webserver import Site, self_signed, send, web_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import guide
-import meshes
 from extcp_gitops.generate import Options, generated_tree
 from extcp_gitops.inventory.model import (
     CertificateAuthority,
@@ -33,6 +31,7 @@ from extcp_gitops.istioctl import Istioctl
 from extcp_gitops.render import deltas
 from extcp_gitops.yamlio.dump import dump
 from extcp_gitops.yamlio.load import load_objects
+from tests import guide, meshes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,7 +180,7 @@ def _build(kustomize: Path, directory: Path) -> list[Object]:
 
 
 def _by_key(objects: Iterable[Object]) -> dict[Key, Object]:
-    result = {}
+    result: dict[Key, Object] = {}
     for item in objects:
         metadata = item["metadata"]
         _drop_argocd(metadata)

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.gitrepo import bare, begin, git, program, write
 
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.git import Repository
+from tests.gitrepo import bare, begin, git, program, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,10 +5,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.gitrepo import bare, begin, committed, git, program, status, use_filter, write
 
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.git import Repository
+from tests.gitrepo import bare, begin, committed, git, program, status, use_filter, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,11 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.gitrepo import begin, git, use_filter, wait_for_the_end_of, write
 
 from extcp_gitops import gitcommand
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.git import Repository
+from tests.gitrepo import begin, git, use_filter, wait_for_the_end_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path

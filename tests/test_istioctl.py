@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.webserver import Site, istioctl_archive, publish_archive, publish_istioctl, web_server
 
 from extcp_gitops import istioctl
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.istioctl import DEFAULT_ISTIO_VERSION, Istioctl, check_version, find, install
 from extcp_gitops.release import this_platform
 from extcp_gitops.yamlio.load import load_objects
+from tests.webserver import Site, istioctl_archive, publish_archive, publish_istioctl, web_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 
-import meshes
-import strategies
 from extcp_gitops import plan
 from extcp_gitops.inventory.load import load
+from tests import meshes, strategies
 
 if TYPE_CHECKING:
     from extcp_gitops.inventory.model import Inventory

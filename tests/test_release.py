@@ -7,11 +7,11 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.webserver import Site, send, web_server
 
 from extcp_gitops import release
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.release import fetch_istioctl, this_platform
+from tests.webserver import Site, send, web_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -51,11 +51,13 @@ class Options:
         istioctl: The program to use; otherwise it is looked for.
         force: Overwrite generated files that a person edited.
         say: Told about work that takes long.
+        progress: Told the bytes so far, and how many there are, of a download.
     """
 
     istioctl: Path | None = None
     force: bool = False
     say: Callable[[str], None] = lambda _: None
+    progress: Callable[[int, int | None], None] | None = None
 
 
 def generated_tree(inventory: Inventory, options: Options) -> Tree:
@@ -67,7 +69,7 @@ def generated_tree(inventory: Inventory, options: Options) -> Tree:
     version = inventory.mesh.istio_version
 
     def find() -> istioctl_module.Istioctl:
-        program = istioctl_module.find(version, options.istioctl)
+        program = istioctl_module.find_or_install(version, options.istioctl, options.progress)
         options.say(f"rendering Istio {version} with {program.path}, a few seconds")
         return program
 
@@ -83,7 +85,8 @@ def pending(root: Path, options: Options) -> Outcome:
     """
     loaded = inventory_load.load_directory(root)
     tree = generated_tree(loaded.inventory, options)
-    return _outcome(Workspace(root), loaded, tree, {}, options)
+    changes = Workspace(root).changes(tree.contents, force=options.force)
+    return _verified(loaded, tree, changes)
 
 
 def generate(
@@ -114,8 +117,9 @@ def generate(
         written = {path: raw for path, raw in person.items() if raw is not None}
         loaded = inventory_load.load(kept | written)
         tree = generated_tree(loaded.inventory, options)
-        outcome = _outcome(workspace, loaded, tree, person, options)
-        workspace.apply(outcome.changes)
+        changes = workspace.changes(tree.contents, person=person, read=files, force=options.force)
+        outcome = _verified(loaded, tree, changes)
+        workspace.apply(changes)
     return outcome
 
 
@@ -133,28 +137,27 @@ def create(root: Path, files: Mapping[str, bytes], options: Options) -> Outcome:
     Raises:
         ExtcpError: As ``generate``, or there is a mesh in ``root`` already.
     """
+    loaded = inventory_load.load(files)
+    _refuse_second_mesh(root)
+    tree = generated_tree(loaded.inventory, options)
+    workspace = Workspace(root)
+    with workspace.locked():
+        _refuse_second_mesh(root)  # another run may have been quicker
+        changes = workspace.changes(tree.contents, person=files, force=options.force)
+        outcome = _verified(loaded, tree, changes)
+        workspace.apply(changes)
+    return outcome
+
+
+def _refuse_second_mesh(root: Path) -> None:
     if (root / MESH_FILE).exists():
         raise ExtcpError.of(
             "EXTCP-I031",
             f"{root} holds a mesh already",
             f"edit {MESH_FILE} there and run 'extcp-gitops generate', or choose another directory",
         )
-    workspace = Workspace(root)
-    loaded = inventory_load.load(files)
-    tree = generated_tree(loaded.inventory, options)
-    with workspace.locked():
-        outcome = _outcome(workspace, loaded, tree, files, options)
-        workspace.apply(outcome.changes)
-    return outcome
 
 
-def _outcome(
-    workspace: Workspace,
-    loaded: Loaded,
-    tree: Tree,
-    person: Mapping[str, bytes | None],
-    options: Options,
-) -> Outcome:
-    changes = workspace.changes(tree.contents, person=person, force=options.force)
+def _verified(loaded: Loaded, tree: Tree, changes: Changes) -> Outcome:
     tree.verify((*changes.added, *changes.modified))
     return Outcome(loaded.inventory, loaded.warnings, changes)

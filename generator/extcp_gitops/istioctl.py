@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_ISTIO_VERSION = "1.29.1"
 VARIABLE = "EXTCP_ISTIOCTL"
 
+_NONE_FOUND = "EXTCP-T103"
 _PROGRAM = "istioctl"
 _VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}(?:-(?:alpha|beta|rc)\.[0-9]{1,4})?")
 _RENDER_SECONDS = 120.0
@@ -118,10 +119,36 @@ def find(version: str, explicit: Path | None = None) -> Istioctl:
         seen.append(f"{origin} ({path}) " + (f"is {found}" if found else "is no istioctl"))
     others = f": {'; '.join(seen)}" if seen else ""
     raise ExtcpError.of(
-        "EXTCP-T103",
+        _NONE_FOUND,
         f"istioctl {version} is not on this machine{others}",
         f"get it with 'extcp-gitops istioctl install {version}'; or {_OTHER_WAYS}",
     )
+
+
+def find_or_install(
+    version: str,
+    explicit: Path | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Istioctl:
+    """``find``, and where there is none, ``install``.
+
+    Args:
+        version: The release, in full.
+        explicit: What the person named for this run; nothing is downloaded then.
+        progress: As ``install`` takes it.
+
+    Raises:
+        ExtcpError: There is none, and none could be downloaded; the findings say both.
+    """
+    try:
+        return find(version, explicit)
+    except ExtcpError as missing:
+        if missing.findings[0].code != _NONE_FOUND:
+            raise
+        try:
+            return Istioctl(install(version, progress), version)
+        except ExtcpError as failed:
+            raise ExtcpError(*missing.findings, *failed.findings) from failed
 
 
 def _explicit(version: str, path: Path) -> Istioctl:

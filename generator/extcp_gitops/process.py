@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
@@ -20,7 +21,7 @@ from extcp_gitops.errors import ExtcpError
 from extcp_gitops.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 MAX_OUTPUT = 64 << 20
 """Bytes that a program may print, unless the caller says otherwise."""
@@ -64,6 +65,10 @@ def environment(**extra: str) -> dict[str, str]:
     return {"PATH": _path(), **passed_on, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"} | extra
 
 
+is_cancelled: ContextVar[Callable[[], bool]] = ContextVar("is_cancelled", default=lambda: False)
+"""Asked several times a second by a run in this context; the child is ended when it says so."""
+
+
 def which(name: str) -> Path | None:
     """Where on ``PATH`` a program is; None where it is nowhere."""
     found = shutil.which(name, path=_path())
@@ -105,7 +110,7 @@ def run(
     Raises:
         ExtcpError: EXTCP-T001 there is no such program, EXTCP-T002 it cannot be started,
             EXTCP-T003 its time is up, EXTCP-T004 it prints too much, EXTCP-T005 its exit code is
-            not ``ok``, EXTCP-T006 a signal ended it.
+            not ``ok``, EXTCP-T006 a signal ended it, EXTCP-T007 ``is_cancelled``.
     """
     command = [os.fspath(argument) for argument in argv]
     name = clean(os.fsencode(Path(command[0]).name))
@@ -211,6 +216,8 @@ def _exchange(
                 raise _too_much(name, max_output)
             if time.monotonic() > deadline:
                 raise _too_late(name, timeout)
+            if is_cancelled.get()():
+                raise _cancelled(name)
     try:
         child.wait(max(0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -275,6 +282,10 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_KILL_SECONDS)
+
+
+def _cancelled(name: str) -> ExtcpError:
+    return ExtcpError.of("EXTCP-T007", f"'{name}' was ended with the run", "run again")
 
 
 def _too_late(name: str, timeout: float) -> ExtcpError:

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import meshes
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory import author
 from extcp_gitops.inventory.author import NewCluster, NewControlPlane, NewMesh
 from extcp_gitops.inventory.load import load
 from extcp_gitops.inventory.model import Forge, Gateways, Inventory
+from tests import meshes
 
 NEW = NewMesh(
     mesh_id="mesh1",

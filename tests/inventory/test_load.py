@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import meshes
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory.load import find_root, load, load_directory, read
 from extcp_gitops.inventory.model import Gateways, Role
+from tests import meshes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

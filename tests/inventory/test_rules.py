@@ -6,9 +6,9 @@ import textwrap
 
 import pytest
 
-import meshes
 from extcp_gitops.errors import ExtcpError, Severity
 from extcp_gitops.inventory.load import load
+from tests import meshes
 
 MESH, EXTERNAL = meshes.MESH, meshes.EXTERNAL
 FIRST = meshes.REMOTE.format(name="remote-cluster-1")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import meshes
 from extcp_gitops.inventory import schema, shape
 from extcp_gitops.yamlio.load import parse
+from tests import meshes
 
 MESH = meshes.MESH
 REMOTE = meshes.REMOTE.format(name="remote-cluster-1")

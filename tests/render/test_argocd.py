@@ -12,7 +12,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import strategies
 from extcp_gitops.inventory.model import (
     Cluster,
     ControlPlane,
@@ -24,6 +23,7 @@ from extcp_gitops.inventory.model import (
     Role,
 )
 from extcp_gitops.render import argocd
+from tests import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

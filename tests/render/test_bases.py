@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import meshes
 from extcp_gitops import plan
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory.load import load
@@ -14,6 +13,7 @@ from extcp_gitops.istioctl import Istioctl
 from extcp_gitops.render import bases
 from extcp_gitops.render.bases import Kind, Rendered
 from extcp_gitops.yamlio.load import load_objects
+from tests import meshes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +84,8 @@ def test_istiod_has_its_cluster_id_once(rendered: dict[str, Rendered]) -> None:
     assert values["CLUSTER_ID"] == "remote-cluster-1"
     assert (values["EXTERNAL_ISTIOD"], values["LOCAL_CLUSTER_SECRET_WATCHER"]) == ("true", "true")
     assert values["SHARED_MESH_CONFIG"] == "istio"
+    volumes = {item["name"]: item for item in istiod["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["istio-kubeconfig"]["secret"]["optional"] is False
     assert values["INJECTION_WEBHOOK_CONFIG_NAME"] == values["VALIDATION_WEBHOOK_CONFIG_NAME"] == ""
 
 

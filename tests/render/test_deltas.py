@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from extcp_gitops.render import deltas
 
 
@@ -13,7 +15,12 @@ def _deployment() -> deltas.Object:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": "x", "labels": dict(labels), "annotations": None},
-        "spec": {"template": {"metadata": {"labels": dict(labels)}, "spec": {"affinity": None}}},
+        "spec": {
+            "template": {
+                "metadata": {"labels": dict(labels)},
+                "spec": {"affinity": None, "containers": []},
+            }
+        },
     }
 
 
@@ -25,7 +32,23 @@ def test_the_chart_version_is_that_of_istio_and_empty_fields_are_gone() -> None:
         "app": "x",
     }
     assert item["metadata"] == {"name": "x", "labels": wanted}
-    assert item["spec"] == {"template": {"metadata": {"labels": wanted}, "spec": {}}}
+    assert item["spec"] == {
+        "template": {"metadata": {"labels": wanted}, "spec": {"containers": []}}
+    }
+
+
+@pytest.mark.parametrize("is_external", [True, False])
+def test_only_an_external_istiod_waits_for_its_credential(*, is_external: bool) -> None:
+    item = _deployment()
+    value = str(is_external).lower()
+    secret = {"secretName": "istio-kubeconfig", "optional": True}
+    item["spec"]["template"]["spec"] = {
+        "containers": [{"name": "discovery", "env": [{"name": "EXTERNAL_ISTIOD", "value": value}]}],
+        "volumes": [{"name": "cacerts"}, {"name": "istio-kubeconfig", "secret": secret}],
+    }
+    [kept] = deltas.to_objects([item], "1.29.1")
+    volume = kept["spec"]["template"]["spec"]["volumes"][1]
+    assert volume["secret"]["optional"] is not is_external
 
 
 def test_what_a_released_istioctl_wrote_stays() -> None:

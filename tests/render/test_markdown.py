@@ -6,8 +6,8 @@ import subprocess
 import pytest
 from hypothesis import example, given
 
-import strategies
 from extcp_gitops.render import markdown
+from tests import strategies
 
 WORDS = strategies.texts().filter(lambda text: "\0" not in text)
 

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import extcp_gitops
-import strategies
 from extcp_gitops.render import overlay
 from extcp_gitops.render.overlay import OverlayError
+from tests import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

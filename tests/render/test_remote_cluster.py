@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import meshes
 from extcp_gitops.inventory.load import load
 from extcp_gitops.render import remote_cluster
+from tests import meshes
 
 INVENTORY = load(meshes.mesh()).inventory
 CONFIG, FURTHER = INVENTORY.remotes

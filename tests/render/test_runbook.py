@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 
-import strategies
 from extcp_gitops.inventory.model import (
     CAType,
     CertificateAuthority,
@@ -24,6 +23,7 @@ from extcp_gitops.inventory.model import (
     Role,
 )
 from extcp_gitops.render import runbook
+from tests import strategies
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 
-import strategies
 from extcp_gitops import plan
 from extcp_gitops.inventory.model import Cluster, Destination, Gateways, Inventory, Role
 from extcp_gitops.render.bases import Kind, Rendered
 from extcp_gitops.render.stamp import Ownership, ownership
 from extcp_gitops.render.tree import tree
+from tests import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

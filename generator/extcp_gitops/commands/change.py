@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from extcp_gitops.commands import progress
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.generate import Options, Outcome, generate
 from extcp_gitops.inventory.load import find_root
@@ -47,7 +48,7 @@ def change(
     """
     root = find_root(context.directory)
     repository = _repository(root) if commit else None
-    outcome = generate(root, Options(istioctl, force, context.say), edit)
+    outcome = generate(root, Options(istioctl, force, context.say, progress.download()), edit)
     context.report(w for w in outcome.warnings if w.file in outcome.changes.paths)
     tell(context, outcome.changes)
     if repository is not None and outcome.changes:
@@ -81,7 +82,7 @@ def _repository(root: Path) -> Repository:
     repository = Repository.discover(root)
     if repository is None:
         raise ExtcpError.of(
-            "EXTCP-G020",
+            "EXTCP-G050",
             f"{root} is not in a Git repository, so there is nothing to commit to",
             f"git init {root}, or leave out --commit",
         )

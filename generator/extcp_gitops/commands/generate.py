@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extcp_gitops.commands import options
+from extcp_gitops.commands import options, progress
 from extcp_gitops.commands.change import change, tell
 from extcp_gitops.errors import ExitCode
 from extcp_gitops.generate import Options, pending
@@ -45,7 +45,9 @@ def generate(
     nothing. A generated file that somebody edited is named, not overwritten.
     """
     if check:
-        found = pending(find_root(context.directory), Options(istioctl, force, context.say))
+        found = pending(
+            find_root(context.directory), Options(istioctl, force, context.say, progress.download())
+        )
         tell(context, found.changes, tense="would be: ")
     else:
         message = "Generate from the inventory"

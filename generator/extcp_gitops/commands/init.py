@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from extcp_gitops.commands import options
+from extcp_gitops.commands import options, progress
 from extcp_gitops.generate import Options, create
 from extcp_gitops.inventory.author import NewCluster, NewMesh, new_mesh
 from extcp_gitops.inventory.model import (
@@ -160,7 +160,9 @@ def init(
     )
     root = context.directory / directory
     repository = Repository.discover(root)
-    outcome = create(root, new_mesh(mesh), Options(istioctl, say=context.say))
+    outcome = create(
+        root, new_mesh(mesh), Options(istioctl, say=context.say, progress=progress.download())
+    )
     context.report(outcome.warnings)
     repository = repository or Repository.init(root, mesh.branch)
     repository.add_remote("origin", url)

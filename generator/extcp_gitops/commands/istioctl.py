@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from extcp_gitops import istioctl as renderer
-from extcp_gitops.commands import options
+from extcp_gitops.commands import options, progress
 from extcp_gitops.errors import ExtcpError, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from click._termui_impl import ProgressBar
 
     from extcp_gitops.commands.context import Context
 
@@ -50,8 +45,7 @@ def install(context: Context, version: str | None, output_format: str) -> None:
     """
     wanted = renderer.check_version(version or _release_of_mesh(context))
     context.say(f"getting istioctl {wanted}")
-    with _progress_bar() as advance:
-        path = renderer.install(wanted, advance)
+    path = renderer.install(wanted, progress.download())
     _tell(context, wanted, path, output_format)
 
 
@@ -102,19 +96,3 @@ def _release_of_mesh(context: Context) -> str:
             file=MESH_FILE,
         )
     )
-
-
-@contextlib.contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on a terminal, once bytes arrive; elsewhere none, for a log would keep every step."""
-    bar: ProgressBar[int] | None = None
-    with contextlib.ExitStack() as stack:
-
-        def advance(done: int, expected: int | None) -> None:
-            nonlocal bar
-            if expected and sys.stderr.isatty():
-                if bar is None:
-                    bar = stack.enter_context(click.progressbar(length=expected, file=sys.stderr))
-                bar.update(done - bar.pos)
-
-        yield advance

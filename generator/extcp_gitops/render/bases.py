@@ -9,12 +9,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from extcp_gitops import cache
+from extcp_gitops import cache, parallel
 from extcp_gitops.plan import Content
 from extcp_gitops.render import deltas
 from extcp_gitops.render.kustomization import base_kustomization
@@ -38,7 +37,7 @@ KEEP: Final = "Prune=false,Delete=false"
 AFTER_WEBHOOKS: Final = "10"
 """A gateway's Pod has the image 'auto' until the webhook injects it, so the webhook comes first."""
 
-_PARALLEL = 2
+_WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +92,13 @@ def render(
             missing.setdefault(json.dumps(base.operator), []).append(base)
     if missing:
         program = istioctl()
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            outputs = pool.map(lambda text: program.manifest_generate(text.encode()), missing)
-            for group, output in zip(missing.values(), outputs, strict=True):
-                for base, rendered in _split(group, output, istio_version):
-                    cache.put(_cache_file(base, istio_version), _encode(rendered))
-                    result[base.path] = rendered
+        outputs = parallel.each(
+            lambda text: program.manifest_generate(text.encode()), missing, _WORKERS
+        )
+        for group, output in zip(missing.values(), outputs, strict=True):
+            for base, rendered in _split(group, output, istio_version):
+                cache.put(_cache_file(base, istio_version), _encode(rendered))
+                result[base.path] = rendered
     return result
 
 

@@ -40,6 +40,12 @@ DELTAS: Final = (
         "version; the same inventory has to give the same bytes with both",
     ),
     Delta(
+        "istiod waits for istio-kubeconfig",
+        "the volume is optional, because the guide creates the Secret before istiod. Under Argo CD "
+        "istiod would start first, take the external cluster for its config cluster, and write "
+        "its own istio-ca-root-cert into every namespace there; so the Pod waits for the Secret",
+    ),
+    Delta(
         "Namespaces",
         "the guide creates, labels and annotates them with kubectl",
     ),
@@ -56,6 +62,9 @@ DELTAS: Final = (
         "sync waves, and CRDs and Namespaces that no pruning may delete",
     ),
 )
+
+_KUBECONFIG: Final = "istio-kubeconfig"
+"""The credential with which istiod reaches its config cluster."""
 
 _CHART_LABEL = "helm.sh/chart"
 _VERSION_LABEL = "app.kubernetes.io/version"
@@ -78,6 +87,8 @@ def to_objects(rendered: Iterable[Object], istio_version: str) -> list[Object]:
             continue
         kept: Object = _without_nulls(item)
         _stamp_chart_version(kept, istio_version)
+        if kept["kind"] == "Deployment":
+            _require_kubeconfig(kept["spec"]["template"]["spec"])
         objects.append(kept)
     return objects
 
@@ -101,3 +112,12 @@ def _stamp_chart_version(item: Object, istio_version: str) -> None:
             labels[_CHART_LABEL] = f"{chart}-{istio_version}"
         if labels.get(_VERSION_LABEL) == _MODULE_BUILD_VERSION:
             labels[_VERSION_LABEL] = istio_version
+
+
+def _require_kubeconfig(pod: dict[str, Any]) -> None:
+    """Only an external istiod is given one; that of istio-system runs in its own cluster."""
+    variables = [item for container in pod["containers"] for item in container.get("env", ())]
+    if {"name": "EXTERNAL_ISTIOD", "value": "true"} in variables:
+        for volume in pod.get("volumes", ()):
+            if volume["name"] == _KUBECONFIG:
+                volume["secret"]["optional"] = False

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from extcp_gitops.generate import Options, create
+from extcp_gitops.inventory.load import load_directory
+from tests import meshes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Command
+
+ADD = ["control-plane", "add", "second", "--tls-secret", "second-tls"]
+
+
+@pytest.fixture
+def root(tmp_path: Path, istioctl_path: Path) -> Path:
+    commented = meshes.MESH.replace("meshID", "# ours\nmeshID")
+    create(tmp_path, meshes.mesh({"mesh.yaml": commented}), Options(istioctl=istioctl_path))
+    return tmp_path
+
+
+def test_a_second_control_plane_with_a_new_config_cluster(extcp: Command, root: Path) -> None:
+    where = ["--address", "b.example.com", "--config-cluster", "b-1", "--network", "b"]
+    assert extcp("-C", root, *ADD, *where) == 0
+    inventory = load_directory(root).inventory
+    assert list(inventory.control_planes) == ["external-istiod", "second"]
+    assert inventory.is_config_cluster(inventory.by_name["b-1"])
+    assert "# ours\nmeshID" in (root / "mesh.yaml").read_text()
+    assert (root / "clusters/external-cluster/control-planes/second.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("address", "config", "code"),
+    [
+        ("istiod.example.com", "b-1", "EXTCP-I018"),
+        ("b.example.com", "remote-cluster-2", "EXTCP-I016"),
+        ("192.0.2.1", "b-1", "EXTCP-I019"),
+        ("B.example.com", "b-1", "EXTCP-I004"),
+    ],
+)
+def test_what_cannot_be(extcp: Command, root: Path, address: str, config: str, code: str) -> None:
+    before = (root / "mesh.yaml").read_bytes()
+    assert extcp("-C", root, *ADD, "--address", address, "--config-cluster", config) == 1
+    assert code in extcp.err
+    assert (root / "mesh.yaml").read_bytes() == before
+    assert not (root / "clusters/b-1").exists()
+
+
+def test_pin_the_root_from_a_file(extcp: Command, root: Path, tmp_path: Path) -> None:
+    pem = tmp_path / "root-cert.pem"
+    pem.write_text(f"a note\n{meshes.certificate()}")
+    assert extcp("-C", root, "control-plane", "pin-root", "--file", pem) == 0
+    [plane] = load_directory(root).inventory.mesh.control_planes
+    assert plane.ca.root_certificate == meshes.certificate()
+    routing = (root / "clusters/external-cluster/control-planes/external-istiod.yaml").read_text()
+    assert "name: istiod-root" in routing
+
+
+def test_a_private_key_is_never_taken(extcp: Command, root: Path, tmp_path: Path) -> None:
+    pem = tmp_path / "both.pem"
+    pem.write_text(meshes.certificate() + meshes.private_key())
+    assert extcp("-C", root, "control-plane", "pin-root", "--file", pem) == 1
+    assert "EXTCP-I022" in extcp.err
+    body = meshes.private_key().splitlines()[1]
+    assert body not in extcp.err
+    assert all(body not in file.read_text() for file in root.rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("options", [[], ["--context", "x", "--file", "-"]])
+def test_one_source_of_the_root(extcp: Command, root: Path, options: list[str]) -> None:
+    assert extcp("-C", root, "control-plane", "pin-root", *options) == 2
+    assert "one of the two" in extcp.err
+
+
+def test_an_unknown_control_plane(extcp: Command, root: Path) -> None:
+    assert extcp("-C", root, "control-plane", "pin-root", "nowhere", "--context", "x") == 1
+    assert "known here: external-istiod" in extcp.err
+
+
+def test_an_unknown_context(extcp: Command, root: Path) -> None:
+    assert extcp("-C", root, "control-plane", "pin-root", "--context", "nowhere") == 1
+    assert "EXTCP-K001" in extcp.err
