@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from extcp_gitops.render import markdown
-from extcp_gitops.yamlio.dump import quoted
+from extcp_gitops.yamlio.dump import quoted, scalar
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -68,7 +68,7 @@ def render_yaml(template: str, context: Mapping[str, object]) -> str:
 @functools.lru_cache(maxsize=_CACHED)
 def _rendered_yaml(template: str, context: str) -> str:
     values = json.loads(context)
-    text: str = _template(template, _json_value).render(values)
+    text: str = _template(template, _yaml_value).render(values)
     marked: str = _template(template, _marked).render(values)
     if _parse(template, text) != _unmarked(_parse(template, marked)):
         raise OverlayError(f"{template}: a value stands inside a larger scalar")
@@ -124,6 +124,11 @@ def _environment(
     if shell_word is not None:
         environment.filters["sh"] = shell_word
     return environment
+
+
+def _yaml_value(value: object) -> str:
+    """A string without quotes where no reader of YAML needs them; all else as JSON."""
+    return scalar(_text(value)) if isinstance(value, str) else _json_value(value)
 
 
 def _json_value(value: object) -> str:
