@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.e2e.testbed import report
 from tests.e2e.testbed.parts import cache_directory
 from tests.e2e.testbed.standard import Mesh, bring_up

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.e2e.testbed.errors import TestbedError
 from tests.e2e.testbed.standard import CONFIG, SECOND
 from tests.e2e.testbed.workloads import NAMESPACE, sidecar

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,10 @@ REDIS_PORT = 6379
 REPO_SERVER_PORT = 8081
 METRICS_PORT = 8082
 READY_SECONDS = 60
-# How often the controller looks at Git, in seconds; without a webhook a person waits 3 minutes.
-RESYNC = "10"
+REFRESH_SECONDS = 8.0
+# How often the controller looks at Git, in seconds; after a merge the tests tell it to look, as the
+# forge's webhook would.
+RESYNC = "60"
 _REDIS = ["--port", str(REDIS_PORT), "--save", "", "--appendonly", "no", "--protected-mode", "no"]
 _REPO_SERVER = ["--port", str(REPO_SERVER_PORT)]
 _CONTROLLER = [
@@ -122,6 +125,10 @@ class ArgoCD:
             )
         )
 
+    def remove_cluster(self, cluster: Cluster) -> None:
+        """Forget a cluster, as ``argocd cluster rm`` does."""
+        self.home.api.delete("v1/secrets", NAMESPACE, f"cluster-{cluster.name}")
+
     def add_repository(self, gitea: Gitea, url: str) -> None:
         """Let Argo CD read a private repository."""
         data = {"type": "git", "url": url, "username": gitea.user, "password": gitea.password}
@@ -137,19 +144,29 @@ class ArgoCD:
             for app in self.home.api.list(APPLICATIONS, NAMESPACE)
         }
 
-    def refresh(self, *, hard: bool = False) -> None:
-        """Look at Git now instead of at the next poll."""
-        mark = {"argocd.argoproj.io/refresh": "hard" if hard else "normal"}
-        for name in self.applications():
+    def refresh(self, *names: str) -> None:
+        """Have the named Applications, or all of them, looked at now."""
+        mark = {"argocd.argoproj.io/refresh": "normal"}
+        for name in names or self.applications():
+            if self.home.api.find(APPLICATIONS, NAMESPACE, name) is None:
+                continue
             self.home.api.merge(APPLICATIONS, NAMESPACE, name, {"metadata": {"annotations": mark}})
 
     def wait_synced(self, seconds: float, *names: str) -> None:
-        """Wait until the named Applications, or all of them, are Synced and Healthy."""
+        """Wait until the named Applications, or all of them, are Synced and Healthy.
+
+        Whoever waits presses "refresh" from time to time.
+        """
+        due = time.monotonic() + REFRESH_SECONDS
 
         def settled() -> bool:
+            nonlocal due
             seen = self.applications()
-            wanted = names or tuple(seen)
-            return bool(wanted) and all(seen.get(n) == ("Synced", "Healthy") for n in wanted)
+            unsettled = [n for n in names or seen if seen.get(n) != ("Synced", "Healthy")]
+            if unsettled and time.monotonic() > due:
+                self.refresh(*unsettled)
+                due = time.monotonic() + REFRESH_SECONDS
+            return bool(seen) and not unsettled
 
         wait_for(f"Applications {', '.join(names) or 'all'} Synced and Healthy", settled, seconds)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +13,13 @@ import yaml
 
 from . import network, pki
 from .api import Api, Object
-from .errors import TestbedError
 from .network import FIRST_SERVICE, SERVICE_RANGE, NodeNetwork
 from .parts import directory as parts_directory
 from .parts import part
 from .processes import Process, run, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 API_PORT = 6443
 ETCD_PORT = 2379
@@ -131,10 +128,15 @@ class Cluster:
         self, namespace: str, pod: str, container: str, command: list[str], seconds: float = 60
     ) -> str:
         """What a command says that runs in a container, as ``kubectl exec`` would run it."""
+        return run(self.execution(namespace, pod, container, command), seconds=seconds).stdout
+
+    def execution(
+        self, namespace: str, pod: str, container: str, command: Sequence[str]
+    ) -> list[str | Path]:
+        """The command line that runs a command in a container."""
         spec = self.directory / "pods" / f"{namespace}_{pod}" / f"{container}.json"
         launch = Path(__file__).parent / "node" / "launch.py"
-        argv: list[str | Path] = [sys.executable, "-I", launch, spec]
-        return run([*argv, *command], seconds=seconds).stdout
+        return [sys.executable, "-I", launch, spec, *command]
 
     def logs(self, namespace: str, pod: str, container: str) -> str:
         """What a container has said."""
@@ -259,24 +261,3 @@ class Cluster:
             "--horizontal-pod-autoscaler-sync-period=5s",
             "--v=1",
         ]
-
-    def remove_state(self) -> None:
-        """Forget the files of the cluster."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def proxy(self, namespace: str, pod: str, port: int, path: str) -> str:
-        """What a Pod answers on one of its ports, through the API server's proxy."""
-        return self.api.raw(
-            "GET", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{path.lstrip('/')}"
-        )
-
-    def json(self, namespace: str, pod: str, port: int, path: str) -> object:
-        """As :meth:`proxy`, parsed."""
-        result: object = json.loads(self.proxy(namespace, pod, port, path))
-        return result
-
-
-def require(condition: object, words: str) -> None:
-    """Raise when something that must hold does not."""
-    if not condition:
-        raise TestbedError(words)

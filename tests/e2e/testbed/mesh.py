@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import urllib.request
 from typing import TYPE_CHECKING
@@ -97,7 +98,10 @@ class ControlPlane:
 
     def debug(self, path: str) -> object:
         """What istiod's debug interface says."""
-        return self.external.json(self.namespace, self.istiods()[0], 8080, f"debug/{path}")
+        command = ["/usr/local/bin/pilot-discovery", "request", "GET", f"/debug/{path}"]
+        said = self.external.execute(self.namespace, self.istiods()[0], "discovery", command)
+        answer: object = json.loads(said)
+        return answer
 
     def registry(self) -> dict[str, str]:
         """The clusters that istiod knows, with their state, from ``/debug/clusterz``."""

@@ -66,10 +66,10 @@ def bring_up(testbed: Testbed) -> Mesh:
     bootstrap(mesh)
     join(mesh, second)
     deploy(mesh)
-    argocd.wait_synced(SYNC_SECONDS)
-    testbed.say("all Applications are Synced and Healthy")
     wait_serving(mesh)
     testbed.say("helloworld answers from both networks to both")
+    argocd.wait_synced(SYNC_SECONDS)
+    testbed.say("all Applications are Synced and Healthy")
     return mesh
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from . import network
 from .parts import part
-from .processes import run
+from .processes import Process, run
 
 if TYPE_CHECKING:
     from .api import Object
@@ -61,6 +62,26 @@ def ask(
     python = str(Path(sys.executable).resolve())
     command = [python, "-I", "/app/fetch.py", url, "--count", str(count)]
     return _answers(cluster.execute(namespace, pod, "sleep", command))
+
+
+class Load:
+    """A caller that goes on asking while something else happens."""
+
+    def __init__(self, cluster: Cluster, log: Path, url: str = HELLO) -> None:
+        pod = cluster.pods(NAMESPACE, "app=sleep")[0]["metadata"]["name"]
+        python = str(Path(sys.executable).resolve())
+        command = [python, "-I", "/app/fetch.py", url, "--count", "1000000", "--every", "0.05"]
+        log.unlink(missing_ok=True)
+        argv = cluster.execution(NAMESPACE, pod, "sleep", command)
+        self._log = log
+        self._process = Process(f"load on {cluster.name}", argv, log)
+
+    def stop(self) -> list[Answer]:
+        """End it; gives all answers."""
+        self._process.signal(signal.SIGKILL)
+        self._process.stop()
+        *whole, _ = self._log.read_text().split("\n")
+        return _answers("\n".join(whole))
 
 
 def ask_from_outside(url: str, host: str, *, count: int = 1) -> list[Answer]:
