@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import platform
 import sys
-import traceback
-from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from extcp_gitops import __version__
-from extcp_gitops.commands.context import Context
+from extcp_gitops.commands.context import Context, report
 from extcp_gitops.errors import ExitCode, ExtcpError
 
 # The one line of help of each command, so that none has to be imported for the list.
@@ -84,20 +81,22 @@ Examples:
 @click.option(
     "-C",
     "directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
+    type=click.Path(exists=True, file_okay=False),
+    default=".",
     metavar="DIR",
     help="Run as if started in DIR.",
 )
 @click.version_option(__version__, prog_name="extcp-gitops")
 @click.pass_context
-def cli(ctx: click.Context, directory: Path) -> None:
+def cli(ctx: click.Context, directory: str) -> None:
     """Istio with an external control plane, as a Git repository that Argo CD syncs.
 
     mesh.yaml and one small file for each cluster say what you want; everything else in the
     repository is generated from them, for the Istio release that mesh.yaml names.
     """
-    ctx.obj = Context(directory)
+    from pathlib import Path  # noqa: PLC0415 - --help needs none
+
+    ctx.obj = Context(Path(directory))
 
 
 def main() -> NoReturn:
@@ -118,7 +117,7 @@ def run(args: list[str]) -> int:
         result = cli.main(args=args, prog_name="extcp-gitops", standalone_mode=False)
         sys.stdout.flush()
     except ExtcpError as error:
-        Context().report(error.findings)
+        report(error.findings)
         return error.exit_code
     except click.ClickException as error:
         error.show()
@@ -137,6 +136,9 @@ def run(args: list[str]) -> int:
 
 
 def _report_bug(args: list[str]) -> None:
+    import platform  # noqa: PLC0415 - only for a bug
+    import traceback  # noqa: PLC0415
+
     click.echo(
         "This is a bug in extcp-gitops, not a mistake of yours. Please report it with what "
         "follows, after a look that nothing in it is secret.\n\n"

@@ -104,9 +104,10 @@ def test_each_command_has_an_example_in_its_help(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("site")
 def test_on_a_terminal_there_is_progress() -> None:
     code = (
-        "from click import Context as C; from extcp_gitops.commands.context import Context\n"
+        "from pathlib import Path\n"
+        "from extcp_gitops.commands.context import Context\n"
         "from extcp_gitops.commands.istioctl import istioctl\n"
-        "istioctl.main(['install', '1.29.1'], obj=Context())\n"
+        "istioctl.main(['install', '1.29.1'], obj=Context(Path()))\n"
     )
     ours, theirs = pty.openpty()
     done = subprocess.run(

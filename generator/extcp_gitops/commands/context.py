@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from extcp_gitops.errors import Finding
 
@@ -23,7 +22,7 @@ class Context:
         directory: Where the repository is, from ``-C``; the current directory by default.
     """
 
-    directory: Path = Path()
+    directory: Path
 
     def say(self, text: str = "") -> None:
         """Words for a person, on standard error."""
@@ -31,11 +30,18 @@ class Context:
 
     def echo_json(self, value: Any) -> None:  # noqa: ANN401 - any JSON value
         """Data for a program, on standard output."""
+        import json  # noqa: PLC0415 - --help needs none
+
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
     def report(self, findings: Iterable[Finding]) -> None:
         """Findings for a person: what is wrong, then how to mend it."""
-        for finding in findings:
-            colour = "yellow" if finding.severity == "warning" else "red"
-            self.say(click.style(str(finding), fg=colour))
-            self.say(f"    {finding.remedy}")
+        report(findings)
+
+
+def report(findings: Iterable[Finding]) -> None:
+    """Findings on standard error, in colour on a terminal."""
+    for finding in findings:
+        colour = "yellow" if finding.severity == "warning" else "red"
+        click.echo(click.style(str(finding), fg=colour), err=True)
+        click.echo(f"    {finding.remedy}", err=True)
