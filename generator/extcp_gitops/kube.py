@@ -6,13 +6,17 @@ for them, the rule of Istio and Flux for credentials that they are handed.
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
 from extcp_gitops.errors import CouldNotTellError, ExtcpError, Finding
 
 _TIMEOUT_SECONDS = (5, 15)
+_OK = 200
 _NOT_FOUND = 404
+_MAX_BYTES = 1 << 20
+_BROKEN_KUBECONFIG = (TypeError, AttributeError, LookupError, ValueError)
 _ROOT_CONFIG_MAP = "istio-ca-root-cert"
 _ROOT_KEY = "root-cert.pem"
 
@@ -39,13 +43,18 @@ def root_certificate(context: str, namespace: str, *, allow_exec: bool = False) 
         settings = client.Configuration()
         _loader(context, allow_exec=allow_exec).load_and_set(settings)
         with client.ApiClient(settings) as api:
-            config_map = client.CoreV1Api(api).read_namespaced_config_map(
-                _ROOT_CONFIG_MAP, namespace, _request_timeout=_TIMEOUT_SECONDS
+            # Raw, because the typed client raises what it likes about an answer that is none.
+            answer: Any = client.CoreV1Api(api).read_namespaced_config_map(
+                _ROOT_CONFIG_MAP,
+                namespace,
+                _preload_content=False,
+                _request_timeout=_TIMEOUT_SECONDS,
             )
-    except config.ConfigException as error:
-        raise _unusable(context) from error
+            status, body = answer.status, answer.read(_MAX_BYTES)
     except client.ApiException as error:
         raise _refused(int(error.status or 0), context, namespace) from error
+    except (config.ConfigException, *_BROKEN_KUBECONFIG) as error:
+        raise _unusable(context) from error
     except (HTTPError, OSError) as error:
         finding = Finding(
             "EXTCP-K003",
@@ -53,10 +62,15 @@ def root_certificate(context: str, namespace: str, *, allow_exec: bool = False) 
             "check the route to its API server, or read the root yourself and give it by --file",
         )
         raise CouldNotTellError(finding) from None
-    root = (config_map.data or {}).get(_ROOT_KEY)
-    if not root:
+    if status != _OK:
+        raise _refused(status, context, namespace)
+    try:
+        root = json.loads(body)["data"][_ROOT_KEY]
+    except (ValueError, LookupError, TypeError):
+        root = None
+    if not isinstance(root, str) or not root:
         raise _refused(_NOT_FOUND, context, namespace)
-    return str(root)
+    return root
 
 
 def _loader(context: str, *, allow_exec: bool) -> Any:  # noqa: ANN401 - untyped library
