@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.testbed import payments as second
 from tests.e2e.testbed import report
 from tests.e2e.testbed.parts import cache_directory
+from tests.e2e.testbed.processes import stop_all
 from tests.e2e.testbed.standard import Mesh, bring_up
 from tests.e2e.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
+
+    from tests.e2e.testbed.mesh import ControlPlane
 
 # The modules in the order in which the mesh lives; within one, the tests as they are written.
 ORDER = ("mesh", "traffic", "lifecycle", "control_planes", "defects", "ip_address", "drift")
@@ -24,6 +28,11 @@ _LIVE = pytest.StashKey[list[Testbed]]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One mesh lives through all tests, so their order is that of its life."""
     items.sort(key=lambda item: ORDER.index(Path(item.path).stem.removeprefix("test_")))
+
+
+@pytest.fixture(autouse=True)
+def _hermetic() -> None:
+    """The sandbox is the hermetic world here, in place of what the other tests have."""
 
 
 @pytest.fixture(scope="session")
@@ -40,17 +49,24 @@ def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 
 @pytest.fixture(scope="session")
-def testbed(pytestconfig: pytest.Config, say: Callable[[str], None]) -> Testbed:
-    """The fabric, with no cluster yet; its end is the end of the sandbox."""
+def testbed(pytestconfig: pytest.Config, say: Callable[[str], None]) -> Iterator[Testbed]:
+    """The fabric, with no cluster yet; the end of the sandbox takes away what is left."""
     running = Testbed(cache_directory() / "testbed" / "e2e", say)
     pytestconfig.stash[_LIVE] = [running]
-    return running
+    yield running
+    stop_all()
 
 
 @pytest.fixture(scope="session")
 def mesh(testbed: Testbed) -> Mesh:
     """The standard mesh: it serves across two networks."""
     return bring_up(testbed)
+
+
+@pytest.fixture(scope="session")
+def payments(mesh: Mesh) -> ControlPlane:
+    """The second control plane beside the standard mesh."""
+    return second.add(mesh)
 
 
 @pytest.hookimpl(wrapper=True)

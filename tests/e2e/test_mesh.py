@@ -83,6 +83,11 @@ def test_pods_are_injected_and_their_sidecars_ready(mesh: Mesh) -> None:
         assert variables["CA_ADDR"] == f"{mesh.plane.address}:15012"
 
 
+def test_the_runbook_sees_the_mesh_working(mesh: Mesh) -> None:
+    """Its chapter "Verify", with a Pod that would be injected."""
+    assert "istio-proxy" in mesh.repository.runbook.follow("Verify")
+
+
 def test_an_invalid_virtual_service_is_refused_by_istiod(mesh: Mesh) -> None:
     invalid = {
         "apiVersion": "networking.istio.io/v1",

@@ -13,6 +13,7 @@ import secrets
 import socket
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -24,7 +25,6 @@ from .processes import Process, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from .api import Object
     from .gitea import Gitea
@@ -132,7 +132,14 @@ class ArgoCD:
     def add_repository(self, gitea: Gitea, url: str) -> None:
         """Let Argo CD read a private repository."""
         data = {"type": "git", "url": url, "username": gitea.user, "password": gitea.password}
-        self.home.apply(_secret("repository-mesh", "repository", data))
+        name = Path(url).stem
+        self.home.apply(_secret(f"repository-{name}", "repository", data))
+
+    def include_endpoint_slices(self) -> None:
+        """Take the entry with EndpointSlice out of what Argo CD leaves alone."""
+        kept = [entry for entry in EXCLUSIONS if "EndpointSlice" not in entry["kinds"]]
+        data = {"resource.exclusions": yaml.safe_dump(kept)}
+        self.home.api.merge("v1/configmaps", NAMESPACE, "argocd-cm", {"data": data})
 
     def applications(self) -> dict[str, tuple[str, str]]:
         """Sync and health status of every Application."""

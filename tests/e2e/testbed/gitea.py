@@ -146,7 +146,6 @@ class Gitea:
     def git_environment(self) -> dict[str, str]:
         """What git needs to push as Gitea's user; the password is in no URL and no argument."""
         return {
-            **os.environ,
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": "credential.helper",

@@ -51,19 +51,30 @@ CUSTOM: Object = {
 class ControlPlane:
     """One control plane: its address, its namespace and the clusters that it leads."""
 
-    def __init__(self, testbed: Testbed, external: Cluster, config: Cluster, **names: str) -> None:
+    def __init__(self, testbed: Testbed, external: Cluster, config: Cluster) -> None:
         self.testbed = testbed
         self.external = external
         self.config = config
-        self.namespace = names.get("namespace", PLANE)
-        self.address = names.get("address", ADDRESS)
-        self.tls_secret = names.get("tls_secret", TLS_SECRET)
+        self.namespace = PLANE
+        self.address = ADDRESS
+        self.tls_secret = TLS_SECRET
+        self.plugged_in: Authority | None = None
 
     def write_certificate(self, authority: Authority, directory: Path) -> None:
         """The gateway's certificate in the files that the runbook speaks of."""
         pair = authority.serve([self.address])
-        for name, content in (("fullchain.pem", pair.certificate), ("privkey.pem", pair.key)):
-            (directory / name).write_text(content)
+        (directory / "fullchain.pem").write_text(pair.certificate)
+        (directory / "privkey.pem").write_text(pair.key)
+
+    def write_plugged_in(self, directory: Path) -> None:
+        """The plugged-in certificate authority in the files that the runbook speaks of."""
+        assert self.plugged_in is not None
+        pair = self.plugged_in.intermediate(f"istiod.{self.namespace}")
+        root = self.plugged_in.root
+        (directory / "ca-cert.pem").write_text(pair.certificate)
+        (directory / "ca-key.pem").write_text(pair.key)
+        (directory / "root-cert.pem").write_text(root)
+        (directory / "cert-chain.pem").write_text(pair.certificate + root)
 
     def publish_address(self) -> None:
         """The DNS record, once the gateway's Service has its address."""

@@ -27,6 +27,18 @@ def tail(log: Path, lines: int = 10) -> str:
         return f"(no log: {error.strerror})"
 
 
+_started: list[Process] = []
+
+
+def stop_all() -> None:
+    """End everything that this process has started, at once."""
+    for process in _started:
+        process.signal(signal.SIGKILL)
+    for process in _started:
+        process.stop()
+    _started.clear()
+
+
 class Process:
     """One running program. It is stopped by its own id and group, never by name."""
 
@@ -52,6 +64,7 @@ class Process:
                 cwd=cwd,
                 start_new_session=True,
             )
+        _started.append(self)
 
     @property
     def pid(self) -> int:

@@ -21,10 +21,11 @@ COMMAND_SECONDS = 120
 class MeshRepository:
     """One repository: what a person does to it, a person's own way."""
 
-    def __init__(self, testbed: Testbed, gitea: Gitea, name: str) -> None:
+    def __init__(self, testbed: Testbed, gitea: Gitea, name: str, external: str = EXTERNAL) -> None:
         self.name = name
         self.url = gitea.create_repository(name)
         self.directory = testbed.base / "checkouts" / name
+        self._external = external
         self._testbed = testbed
         self._gitea = gitea
         self._home = testbed.base / "home"
@@ -36,7 +37,11 @@ class MeshRepository:
         """``extcp-gitops init``."""
         self.directory.parent.mkdir(exist_ok=True)
         words = ["init", str(self.directory), "--repo-url", self.url]
-        return self._extcp(Path("/"), *words, *arguments)
+        said = self._extcp(Path("/"), *words, *arguments)
+        # Keys lie here for a moment, as the runbook has it; no command may pick them up.
+        (self.directory / ".git" / "info").mkdir(exist_ok=True)
+        (self.directory / ".git" / "info" / "exclude").write_text("*.pem\n")
+        return said
 
     def extcp(self, *arguments: str, ok: tuple[int, ...] = (0,)) -> str:
         """A command of ``extcp-gitops`` in this repository; gives stdout and stderr."""
@@ -44,9 +49,9 @@ class MeshRepository:
 
     @property
     def runbook(self) -> Runbook:
-        """The runbook as it is now."""
-        contexts = {"CTX_ARGOCD": EXTERNAL, "CTX_EXTERNAL": EXTERNAL}
-        return Runbook(self.directory / "README.md", {**self._environment(), **contexts})
+        """The runbook as it is now; the contexts are called as it supposes, but Argo CD's."""
+        contexts = {"CTX_ARGOCD": EXTERNAL, "CTX_EXTERNAL": self._external}
+        return Runbook(self.directory / "README.md", self._environment(), contexts)
 
     def git(self, *arguments: str) -> str:
         """A command of git in this repository."""
@@ -89,6 +94,7 @@ class MeshRepository:
             **self._gitea.git_environment(),
             "PATH": ":".join([*map(str, tools), os.environ["PATH"]]),
             "HOME": str(self._home),
+            "LANG": "C.UTF-8",
             "EXTCP_CACHE_DIR": str(self._testbed.cache),
             "KUBECONFIG": str(self._testbed.kubeconfig),
         }

@@ -19,16 +19,20 @@ BLOCK_SECONDS = 300
 # testbed has neither: it registers clusters itself and asks istiod's debug interface directly.
 NOT_HERE = re.compile(r"^(argocd |istioctl .* remote-clusters$)")
 _HEADING = re.compile(r"^#{2,3} (?P<title>.+)$")
+_EXPORT = re.compile(r"^export (\w+)=(\S+)", re.MULTILINE)
 _BLOCK = re.compile(r"^(?P<indent> *)```sh\n(?P<body>.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 
 class Runbook:
     """The shell blocks of one README.md by the heading that they stand under."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, environment: Mapping[str, str], contexts: Mapping[str, str]
+    ) -> None:
         self._directory = path.parent
-        self._environment = environment
         self._sections = _sections(path.read_text())
+        (exports,) = self.blocks("Before you begin")
+        self._environment = {**environment, **dict(_EXPORT.findall(exports)), **contexts}
 
     def blocks(self, heading: str) -> list[str]:
         """The shell blocks under the one heading that begins like this."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .argocd import ArgoCD
     from .gitea import Gitea
     from .kubernetes import Cluster
+    from .pki import Authority
     from .testbed import Testbed
 
 MESH_ID = "mesh1"
@@ -78,6 +79,7 @@ def describe(testbed: Testbed, gitea: Gitea) -> MeshRepository:
     repository = MeshRepository(testbed, gitea, "mesh")
     repository.init(
         *["--mesh-id", MESH_ID, "--address", ADDRESS, "--tls-secret", TLS_SECRET],
+        *["--forge", "gitea"],
         *["--remote-cluster", f"{CONFIG},network=network1,ingress"],
         *["--remote-cluster", f"{SECOND},network=network2"],
     )
@@ -91,29 +93,34 @@ def describe(testbed: Testbed, gitea: Gitea) -> MeshRepository:
 
 def bootstrap(mesh: Mesh) -> None:
     """The chapter "Bootstrap" of the runbook; clusters and repository are known to Argo CD."""
-    plane, testbed, repository = mesh.plane, mesh.testbed, mesh.repository
+    mesh.repository.runbook.follow("2. Hand the mesh over")
+    mesh.testbed.say("handed over to Argo CD, which has made the namespaces")
+    start_control_plane(mesh, mesh.plane, mesh.testbed.public)
+
+
+def start_control_plane(mesh: Mesh, plane: ControlPlane, authority: Authority) -> None:
+    """Steps 3 to 6 of the bootstrap for one control plane."""
+    testbed, repository = mesh.testbed, mesh.repository
     runbook = repository.runbook
-    variables = {"CTX_CONFIG": plane.config.name}
-    runbook.follow("2. Hand the mesh over")
-    testbed.say("handed over to Argo CD, which has made the namespaces")
-    plane.write_certificate(testbed.public, repository.directory)
-    runbook.follow("3. Give the external cluster its certificates")
-    for name in ("fullchain.pem", "privkey.pem"):
-        (repository.directory / name).unlink()
-    runbook.follow("4. Give each control plane its config cluster", **variables)
-    testbed.say("istiod has its config cluster")
+    plane.write_certificate(authority, repository.directory)
+    runbook.follow("3. Give the external cluster its certificates", about=plane.tls_secret)
+    if plane.plugged_in is not None:
+        plane.write_plugged_in(repository.directory)
+        runbook.follow("3. Give the external cluster its certificates", about="cacerts")
+    runbook.follow("4. Give each control plane its config cluster", about=plane.namespace)
+    testbed.say(f"istiod of {plane.namespace} has its config cluster")
     runbook.follow("5. Let the world in")
     plane.publish_address()
     plane.root()
-    runbook.follow("6. Pin the root", **variables)
-    repository.merge(f"pin-root-{plane.namespace}", "Pin the root")
+    runbook.follow("6. Pin the root", about=plane.namespace)
+    repository.merge(f"pin-root-{plane.namespace}", f"Pin the root of {plane.namespace}")
     mesh.argocd.refresh()
     wait_for(
         f"istiod answers at {plane.address}",
-        lambda: plane.answers(testbed.public.root),
+        lambda: plane.answers(authority.root),
         SERVE_SECONDS,
     )
-    testbed.say("the root is pinned and merged; istiod answers through the ingress gateway")
+    testbed.say(f"the root is pinned and merged; istiod answers at {plane.address}")
 
 
 def join(mesh: Mesh, cluster: Cluster) -> None:
