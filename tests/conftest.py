@@ -166,3 +166,14 @@ def extcp(
     """The command, with istioctl 1.29.1 where it looks for one."""
     monkeypatch.setenv("EXTCP_ISTIOCTL", str(istioctl_path))
     return Command(capsys)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Law 1 holds but for its deltas, so a run that tested the law says what they are."""
+    from extcp_gitops.render.deltas import DELTAS  # noqa: PLC0415 - tests of lazy imports
+
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    if any("test_equality" in report.nodeid for report in reports):
+        terminalreporter.section("law 1: equal to istioctl on the guide's documents, but for")
+        for delta in DELTAS:
+            terminalreporter.line(f"{delta.name}: {delta.reason}")

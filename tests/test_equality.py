@@ -1,8 +1,7 @@
 """Law 1: a cluster's objects are those of istioctl on the guide's own documents, but for deltas.
 
 Everything here is real: istioctl of two releases, kustomize, and the repository on a disk. The
-deltas are declared in ``extcp_gitops/render/deltas.py`` and printed when a test fails or ``-s``
-is given.
+deltas are declared in ``extcp_gitops/render/deltas.py`` and printed at the end of each run.
 """
 
 from __future__ import annotations
@@ -117,8 +116,6 @@ def program(request: pytest.FixtureRequest) -> Istioctl:
 def test_every_cluster_equals_istioctl_on_the_guide(
     program: Istioctl, kustomize: Path, tmp_path: Path, mesh_name: str
 ) -> None:
-    for delta in deltas.DELTAS:
-        print(f"{delta.name}: {delta.reason}")  # noqa: T201 - the law says: printed
     inventory = MESHES[mesh_name]
     inventory = replace(inventory, mesh=replace(inventory.mesh, istio_version=program.version))
     tree = generated_tree(inventory, Options(istioctl=program.path))

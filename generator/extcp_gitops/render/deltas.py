@@ -46,6 +46,11 @@ DELTAS: Final = (
         "its own istio-ca-root-cert into every namespace there; so the Pod waits for the Secret",
     ),
     Delta(
+        "a private CA comes with the Pod",
+        "the guide knows public certificates only; where caBundle is set, its person's document "
+        "carries our injection template, which brings the CA into each injected Pod",
+    ),
+    Delta(
         "Namespaces",
         "the guide creates, labels and annotates them with kubectl",
     ),
