@@ -110,6 +110,13 @@ testbed-status: setup ## say again where everything is
 testbed-down: setup ## stop what testbed-up started (5 s)
 	@$(BIN)/python -m tests.e2e.testbed down
 
+.PHONY: bench
+bench: setup parts ## measure the budgets, as ratios within one run (5 min)
+	@for each in benchmarks/bench_*.py; do \
+		echo "== $$each" >&2; \
+		EXTCP_ISTIOCTL="$(CURDIR)/$(PARTS)/istioctl-1.29.1" $(with_parts) $(BIN)/python $$each; \
+	done
+
 .PHONY: goldens
 goldens: setup parts ## rewrite tests/golden; read the diff before you commit it (30 s)
 	@$(with_parts) $(BIN)/python -m pytest -q tests/test_golden.py --update-goldens
