@@ -1,0 +1,1 @@
+"""Proves a repository: what Kustomize builds from it, and the laws that must hold over that."""

@@ -1,0 +1,45 @@
+"""Two repositories, generated and built once for all tests of ``verify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import repositories
+from tests.repositories import Scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def host_name(
+    tmp_path_factory: pytest.TempPathFactory,
+    istioctl_path: Path,
+    kustomize: Path,
+    render_cache: Path,
+) -> Scene:
+    """The variant for production, with everything in it."""
+    root = tmp_path_factory.mktemp("host-name")
+    repositories.create(root, repositories.host_name(), istioctl_path, render_cache)
+    return Scene.of(root, kustomize)
+
+
+@pytest.fixture(scope="session")
+def ip_address(
+    tmp_path_factory: pytest.TempPathFactory,
+    istioctl_path: Path,
+    kustomize: Path,
+    render_cache: Path,
+) -> Scene:
+    """The variant for experiments."""
+    root = tmp_path_factory.mktemp("ip-address")
+    repositories.create(root, repositories.ip_address(), istioctl_path, render_cache)
+    return Scene.of(root, kustomize)
+
+
+@pytest.fixture
+def tools(tmp_path: Path, kustomize: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put kustomize on PATH."""
+    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
