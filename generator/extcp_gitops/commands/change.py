@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extcp_gitops.commands.context import Context
+    from extcp_gitops.commands.options import Writing
     from extcp_gitops.git import Repository
     from extcp_gitops.write import Changes
 
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
 def change(
     context: Context,
     edit: Callable[[dict[str, bytes]], Mapping[str, bytes | None]],
-    *,
     message: str,
-    istioctl: Path | None,
-    force: bool,
-    commit: bool,
+    how: Writing,
+    **about: str,
 ) -> Outcome:
     """Edit, generate, tell, and commit where asked.
 
@@ -36,9 +35,8 @@ def change(
         context: Of the command.
         edit: As ``generate.generate`` takes it.
         message: Of the commit.
-        istioctl: From ``--istioctl``.
-        force: From ``--force``.
-        commit: From ``--commit``.
+        how: From the options of every such command.
+        about: What the command was about, for its JSON.
 
     Returns:
         What was done.
@@ -47,15 +45,28 @@ def change(
         ExtcpError: Nothing was written then.
     """
     root = find_root(context.directory)
-    repository = _repository(root) if commit else None
-    outcome = generate(root, Options(istioctl, force, context.say, progress.download()), edit)
+    repository = _repository(root) if how.commit else None
+    outcome = generate(
+        root, Options(how.istioctl, how.force, context.say, progress.download()), edit
+    )
     context.report(w for w in outcome.warnings if w.file in outcome.changes.paths)
     tell(context, outcome.changes)
     if repository is not None and outcome.changes:
         revision = repository.commit(outcome.changes.paths, message)
         if revision:
             context.say(f"committed {revision[:12]}: {message}")
+    if how.output_format == "json":
+        context.echo_json({**about, **as_json(outcome.changes)})
     return outcome
+
+
+def as_json(changes: Changes) -> dict[str, list[str]]:
+    """The changes for ``--output json``."""
+    return {
+        "added": list(changes.added),
+        "modified": list(changes.modified),
+        "deleted": list(changes.deleted),
+    }
 
 
 def tell(context: Context, changes: Changes, *, tense: str = "") -> None:

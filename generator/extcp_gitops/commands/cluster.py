@@ -8,13 +8,11 @@ import click
 
 from extcp_gitops.commands import options
 from extcp_gitops.commands.change import change
-from extcp_gitops.commands.generate import as_json
 from extcp_gitops.inventory import author, names
 from extcp_gitops.inventory.load import find_root, load, load_directory
 from extcp_gitops.inventory.model import DEFAULT_NETWORK, Gateways, Role
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     from extcp_gitops.commands.context import Context
     from extcp_gitops.inventory.model import Cluster, Inventory
@@ -40,7 +38,6 @@ Examples:
 )
 @options.gateways
 @options.writes
-@options.output()
 @click.pass_obj
 def add(
     context: Context,
@@ -49,13 +46,10 @@ def add(
     network: str,
     server: str | None,
     control_plane: str | None,
-    istioctl: Path | None,
-    output_format: str,
     ingress: bool,
     egress: bool,
     east_west: bool,
-    force: bool,
-    commit: bool,
+    how: options.Writing,
 ) -> None:
     """Add a remote cluster: NAME, or the next free remote-cluster-N.
 
@@ -66,17 +60,13 @@ def add(
     gateways = Gateways(ingress=ingress, egress=egress, east_west=east_west)
     new = author.NewCluster(chosen, network, server, gateways)
     plane = author.known_control_plane(inventory, control_plane)
-    outcome = change(
+    change(
         context,
         lambda files: author.add_cluster(files, new, plane),
-        message=f"Add the remote cluster {chosen}",
-        istioctl=istioctl,
-        force=force,
-        commit=commit,
+        f"Add the remote cluster {chosen}",
+        how,
+        cluster=chosen,
     )
-    if output_format == "json":
-        context.echo_json({"cluster": chosen, **as_json(outcome.changes)})
-        return
     context.say(
         f"'{chosen}' joins when this is merged and Argo CD has synced it. Its remote secret comes "
         "last: README.md, 'Add a cluster'."
@@ -91,32 +81,25 @@ Example:
 )
 @click.argument("name")
 @options.writes
-@options.output()
 @click.pass_obj
 def remove(
     context: Context,
     *,
     name: str,
-    istioctl: Path | None,
-    output_format: str,
-    force: bool,
-    commit: bool,
+    how: options.Writing,
 ) -> None:
     """Take the remote cluster NAME out of the repository.
 
     Files that a person wrote below clusters/NAME/custom/ stay. What runs in the cluster stays,
     too, until you remove it: README.md, 'Remove a cluster'.
     """
-    outcome = change(
+    change(
         context,
         lambda files: author.remove_cluster(load(files).inventory, name),
-        message=f"Remove the remote cluster {name}",
-        istioctl=istioctl,
-        force=force,
-        commit=commit,
+        f"Remove the remote cluster {name}",
+        how,
+        cluster=name,
     )
-    if output_format == "json":
-        context.echo_json({"cluster": name, **as_json(outcome.changes)})
 
 
 @cluster.command(

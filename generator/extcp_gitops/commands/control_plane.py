@@ -9,7 +9,6 @@ import click
 from extcp_gitops import kube
 from extcp_gitops.commands import options
 from extcp_gitops.commands.change import change
-from extcp_gitops.commands.generate import as_json
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory import author, schema
 from extcp_gitops.inventory.load import MAX_FILE_BYTES, find_root, load, load_directory
@@ -17,7 +16,6 @@ from extcp_gitops.inventory.model import DEFAULT_NETWORK, Gateways
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from extcp_gitops.commands.context import Context
 
@@ -45,7 +43,6 @@ Example:
 @click.option("--server", help="URL by which Argo CD knows the new cluster, instead of its name.")
 @options.gateways
 @options.writes
-@options.output()
 @click.pass_obj
 def add(
     context: Context,
@@ -57,13 +54,10 @@ def add(
     config_cluster: str,
     network: str,
     server: str | None,
-    istioctl: Path | None,
-    output_format: str,
     ingress: bool,
     egress: bool,
     east_west: bool,
-    force: bool,
-    commit: bool,
+    how: options.Writing,
 ) -> None:
     """Add a control plane NAME, in a namespace of that name, behind the same ingress gateway."""
     plane = author.NewControlPlane(name, address, config_cluster, tls_secret, issuer)
@@ -78,16 +72,7 @@ def add(
             changed.update(author.add_cluster(files, new, name))
         return changed
 
-    outcome = change(
-        context,
-        edit,
-        message=f"Add the control plane {name}",
-        istioctl=istioctl,
-        force=force,
-        commit=commit,
-    )
-    if output_format == "json":
-        context.echo_json({"controlPlane": name, **as_json(outcome.changes)})
+    change(context, edit, f"Add the control plane {name}", how, controlPlane=name)
 
 
 @control_plane.command(
@@ -112,7 +97,6 @@ Examples:
     help="Let the kubeconfig run a program to get a credential.",
 )
 @options.writes
-@options.output()
 @click.pass_obj
 def pin_root(
     context: Context,
@@ -120,11 +104,8 @@ def pin_root(
     name: str | None,
     kube_context: str | None,
     pem_file: BinaryIO | None,
-    istioctl: Path | None,
-    output_format: str,
     allow_exec_kubeconfig: bool,
-    force: bool,
-    commit: bool,
+    how: options.Writing,
 ) -> None:
     """Pin the root that the ingress gateway verifies istiod against.
 
@@ -140,20 +121,17 @@ def pin_root(
     else:
         text = kube.root_certificate(kube_context or "", plane, allow_exec=allow_exec_kubeconfig)
     certificate = _checked(text)
-    outcome = change(
+    change(
         context,
         lambda files: {
             schema.MESH_FILE: author.pin_root(
                 files[schema.MESH_FILE], load(files).inventory, plane, certificate
             )
         },
-        message=f"Pin the root of {plane}",
-        istioctl=istioctl,
-        force=force,
-        commit=commit,
+        f"Pin the root of {plane}",
+        how,
+        controlPlane=plane,
     )
-    if output_format == "json":
-        context.echo_json({"controlPlane": plane, **as_json(outcome.changes)})
 
 
 def _checked(text: str) -> str:

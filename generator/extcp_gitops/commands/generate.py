@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from extcp_gitops.commands import options, progress
-from extcp_gitops.commands.change import change, tell
+from extcp_gitops.commands.change import as_json, change, tell
 from extcp_gitops.errors import ExitCode
 from extcp_gitops.generate import Options, pending
 from extcp_gitops.inventory.load import find_root
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from extcp_gitops.commands.context import Context
-    from extcp_gitops.write import Changes
 
 
 @click.command(
@@ -28,48 +25,23 @@ Examples:
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 4 when something would change.")
 @options.writes
-@options.output()
 @click.pass_obj
-def generate(
-    context: Context,
-    *,
-    istioctl: Path | None,
-    output_format: str,
-    check: bool,
-    commit: bool,
-    force: bool,
-) -> int:
+def generate(context: Context, *, check: bool, how: options.Writing) -> int:
     """Bring the repository in line with its inventory.
 
     Reads mesh.yaml and clusters/*/cluster.yaml and writes all that follows from them, all or
     nothing. A generated file that somebody edited is named, not overwritten.
     """
-    if check:
-        found = pending(
-            find_root(context.directory), Options(istioctl, force, context.say, progress.download())
-        )
-        tell(context, found.changes, tense="would be: ")
-    else:
-        message = "Generate from the inventory"
-        found = change(
-            context,
-            lambda _: {},
-            message=message,
-            istioctl=istioctl,
-            force=force,
-            commit=commit,
-        )
+    if not check:
+        outcome = change(context, lambda _: {}, "Generate from the inventory", how)
+        context.report(outcome.warnings)
+        return ExitCode.OK
+    found = pending(
+        find_root(context.directory),
+        Options(how.istioctl, how.force, context.say, progress.download()),
+    )
     context.report(found.warnings)
-    changes = found.changes
-    if output_format == "json":
-        context.echo_json(as_json(changes))
-    return ExitCode.CHANGES_PENDING if check and changes else ExitCode.OK
-
-
-def as_json(changes: Changes) -> dict[str, list[str]]:
-    """The changes for ``--output json``."""
-    return {
-        "added": list(changes.added),
-        "modified": list(changes.modified),
-        "deleted": list(changes.deleted),
-    }
+    tell(context, found.changes, tense="would be: ")
+    if how.output_format == "json":
+        context.echo_json(as_json(found.changes))
+    return ExitCode.CHANGES_PENDING if found.changes else ExitCode.OK

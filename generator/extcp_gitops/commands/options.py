@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,17 +40,49 @@ def istioctl(function: F) -> F:
     )(function)
 
 
-def writes(function: F) -> F:
-    """Options of every command that changes the working tree."""
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a command changes the working tree, and tells of it.
+
+    Attributes:
+        istioctl: To render with; None to look for one.
+        commit: Whether to commit what changed.
+        force: Whether to overwrite generated files that a person edited.
+        output_format: ``text`` or ``json``.
+    """
+
+    istioctl: Path | None
+    commit: bool
+    force: bool
+    output_format: str
+
+
+def writes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that changes the working tree; it gets them as ``how``."""
+
+    @functools.wraps(function)
+    def with_how(
+        *args: Any,  # noqa: ANN401 - whatever the command takes
+        istioctl: Path | None,
+        commit: bool,
+        force: bool,
+        output_format: str,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        how = Writing(istioctl, commit, force, output_format)
+        return function(*args, how=how, **kwargs)
+
+    wrapped: Callable[..., Any] = with_how
     for option in (
+        output(),
         click.option(
             "--force", is_flag=True, help="Overwrite generated files that were edited by hand."
         ),
         click.option("--commit", is_flag=True, help="Commit exactly what this command changed."),
         istioctl,
     ):
-        function = option(function)
-    return function
+        wrapped = option(wrapped)
+    return wrapped
 
 
 def gateways(function: F) -> F:
