@@ -42,6 +42,7 @@ KINDS = (
     "argoproj.io/v1alpha1/appprojects",
 )
 LINES = 10
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def collect(testbed: Testbed, into: Path) -> list[str]:
@@ -62,12 +63,12 @@ def collect(testbed: Testbed, into: Path) -> list[str]:
     return lines[:LINES]
 
 
-def redacted(item: Object) -> Object:
-    """An object without what is secret in it."""
-    if item.get("kind") == "Secret" or "data" in item:
-        hidden = {key: f"<{len(str(value))} bytes>" for key, value in item.get("data", {}).items()}
-        return {**item, "data": hidden}
-    return item
+def redacted(secret: Object) -> Object:
+    """A Secret without what is secret in it."""
+    data = secret.get("data") or {}
+    hidden = {key: f"<{len(str(value))} characters>" for key, value in data.items()}
+    secret["metadata"].get("annotations", {}).pop(LAST_APPLIED, None)
+    return {**secret, "data": hidden}
 
 
 def _dump(cluster: Cluster, directory: Path) -> None:

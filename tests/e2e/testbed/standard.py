@@ -112,15 +112,17 @@ def start_control_plane(mesh: Mesh, plane: ControlPlane, authority: Authority) -
     runbook.follow("5. Let the world in")
     plane.publish_address()
     plane.root()
+    testbed.say(f"istiod of {plane.namespace} has written its root into the config cluster")
     runbook.follow("6. Pin the root", about=plane.namespace)
     repository.merge(f"pin-root-{plane.namespace}", f"Pin the root of {plane.namespace}")
+    testbed.say("the root is pinned and merged")
     mesh.argocd.refresh()
     wait_for(
         f"istiod answers at {plane.address}",
         lambda: plane.answers(authority.root),
         SERVE_SECONDS,
     )
-    testbed.say(f"the root is pinned and merged; istiod answers at {plane.address}")
+    testbed.say(f"istiod answers at {plane.address}")
 
 
 def join(mesh: Mesh, cluster: Cluster) -> None:

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+import yaml
+
 from . import network
 from .parts import part
 from .processes import Process, run
@@ -43,10 +45,16 @@ def create_namespace(cluster: Cluster, name: str = NAMESPACE) -> None:
 
 
 def deploy_helloworld(cluster: Cluster, version: str, namespace: str = NAMESPACE) -> None:
-    """One version of helloworld, and its Service."""
-    file = samples() / "helloworld" / "helloworld.yaml"
-    for label in ("service=helloworld", f"version={version}"):
-        cluster.kubectl("apply", "-n", namespace, "-f", file, "-l", label)
+    """One version of helloworld, and its Service; the sample has v1 and v2, the rest is like v1."""
+    text = (samples() / "helloworld" / "helloworld.yaml").read_text()
+    items = {item["metadata"]["name"]: item for item in yaml.safe_load_all(text) if item}
+    deployment = json.loads(json.dumps(items["helloworld-v1"]).replace('v1"', f'{version}"'))
+    deployment["apiVersion"] = items["helloworld-v1"]["apiVersion"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "SERVICE_VERSION", "value": version}]
+    for item in (items["helloworld"], deployment):
+        item["metadata"]["namespace"] = namespace
+        cluster.apply(item)
 
 
 def deploy_sleep(cluster: Cluster, namespace: str = NAMESPACE) -> None:
