@@ -111,9 +111,24 @@ Examples:
     type=click.Choice([forge.value for forge in Forge]),
     help="Whose continuous integration to generate; guessed from the URL.",
 )
-@click.option("--istio-version", default=DEFAULT_ISTIO_VERSION, show_default=True)
-@click.option("--argocd-namespace", default=DEFAULT_ARGOCD_NAMESPACE, show_default=True)
-@click.option("--external-cluster", default=DEFAULT_EXTERNAL_CLUSTER, show_default=True)
+@click.option(
+    "--istio-version",
+    default=DEFAULT_ISTIO_VERSION,
+    show_default=True,
+    help="Release of Istio, for every cluster.",
+)
+@click.option(
+    "--argocd-namespace",
+    default=DEFAULT_ARGOCD_NAMESPACE,
+    show_default=True,
+    help="Namespace that Argo CD runs in.",
+)
+@click.option(
+    "--external-cluster",
+    default=DEFAULT_EXTERNAL_CLUSTER,
+    show_default=True,
+    help="Name of the cluster that hosts the control plane.",
+)
 @click.option(
     "--control-plane",
     default=DEFAULT_CONTROL_PLANE,
