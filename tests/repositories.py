@@ -15,7 +15,7 @@ from extcp_gitops.inventory.load import load_directory
 from extcp_gitops.verify import build
 from extcp_gitops.verify.objects import Built, Document, Reader
 from extcp_gitops.yamlio.dump import dump
-from tests import meshes
+from tests import gitrepo, meshes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +66,14 @@ def create(root: Path, files: Mapping[str, bytes], istioctl: Path, cache: Path) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXTCP_CACHE_DIR", str(cache))
         generate.create(root, files, generate.Options(istioctl=istioctl))
+
+
+def commit(root: Path) -> None:
+    """Make a directory a Git repository, and all that is in it one commit on ``main``."""
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    gitrepo.git(root, "init", "--quiet", "--initial-branch=main")
+    gitrepo.git(root, "add", "--all")
+    gitrepo.git(root, *identity, "commit", "--quiet", "--message=Begin")
 
 
 def search_path(directory: Path, **programs: Path) -> str:

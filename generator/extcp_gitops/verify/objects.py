@@ -136,7 +136,11 @@ def distinct(built: Iterable[Built]) -> dict[Document, list[str]]:
 
 def title(kind: str, namespace: str, name: str) -> str:
     """An object's kind and name for a person, on one line and without control characters."""
-    text = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+    return visible(f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}")
+
+
+def visible(text: str) -> str:
+    """The text with ``?`` for what a terminal could obey instead of showing it."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
