@@ -1,0 +1,116 @@
+"""``extcp-gitops validate``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from extcp_gitops.commands import options, progress
+from extcp_gitops.errors import ExitCode
+from extcp_gitops.generate import Options
+from extcp_gitops.inventory.load import find_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from extcp_gitops.commands.context import Context
+    from extcp_gitops.errors import Finding
+    from extcp_gitops.verify.run import Report
+
+_RESULTS = {
+    ExitCode.OK: "ok",
+    ExitCode.FINDINGS: "findings",
+    ExitCode.COULD_NOT_TELL: "unknown",
+}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  extcp-gitops validate
+  extcp-gitops validate --cluster remote-cluster-2
+  extcp-gitops validate --output json     # exit 0: fine, 1: findings, 5: could not tell
+"""
+)
+@click.option(
+    "--cluster",
+    "clusters",
+    metavar="NAME",
+    multiple=True,
+    help="Build this cluster only; can be given several times.",
+)
+@options.istioctl
+@options.output()
+@click.pass_obj
+def validate(
+    context: Context, clusters: tuple[str, ...], istioctl: Path | None, output_format: str
+) -> int:
+    """Prove that the repository is whole and agrees with itself.
+
+    The inventory is valid; the files are what it makes of them; each cluster's directory can be
+    built; every fact agrees in all places where it lands; no secret is in Git; nothing can be
+    pruned that a mesh needs; Argo CD's projects allow what is deployed; each object fits the
+    schema of its kind.
+
+    A program that is missing (kustomize or kubectl, istioctl) is never taken for a success: what
+    can be checked without it is checked, and the exit code is 5.
+    """
+    from extcp_gitops.verify.run import validate as verify  # noqa: PLC0415 - not for --help
+
+    root = find_root(context.directory)
+    how = Options(istioctl, say=context.say, progress=progress.download())
+    report = verify(root, how, clusters, progress.counter("building"))
+    if output_format == "json":
+        context.echo_json(as_json(report))
+    else:
+        _print(report)
+    return report.exit_code
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report for ``--output json``.
+
+    Keys:
+        result: ``ok``, ``findings`` or ``unknown``.
+        findings, unknown: Lists of findings: code, severity, file, line, column, message, remedy.
+        checked: ``clusters``, ``objects`` and ``distinctObjects``.
+        notChecked: Number of objects by kind that there is no schema for.
+    """
+    counts = report.counts
+    return {
+        "result": _RESULTS[report.exit_code],
+        "findings": [finding.as_json() for finding in report.findings],
+        "unknown": [finding.as_json() for finding in report.unknown],
+        "checked": {
+            "clusters": counts.clusters,
+            "objects": counts.objects,
+            "distinctObjects": counts.distinct,
+        },
+        "notChecked": dict(counts.not_checked),
+    }
+
+
+def _print(report: Report) -> None:
+    _print_findings(report.findings)
+    if report.unknown:
+        click.secho("could not tell:", fg="yellow", bold=True)
+        _print_findings(report.unknown)
+    counts = report.counts
+    if counts.not_checked:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in counts.not_checked.items())
+        click.echo(f"no schema at hand for: {kinds}")
+    looked_at = f"{counts.clusters} clusters built, {counts.objects} objects checked"
+    errors = sum(finding.severity == "error" for finding in report.findings)
+    warnings = len(report.findings) - errors
+    click.echo(
+        f"{looked_at}: {errors} errors, {warnings} warnings, {len(report.unknown)} could not tell"
+    )
+
+
+def _print_findings(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        colour = "yellow" if finding.severity == "warning" else "red"
+        click.secho(str(finding), fg=colour)
+        click.echo(f"    {finding.remedy}")
