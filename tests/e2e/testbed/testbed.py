@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 from . import dns, network, sandbox
 from .argocd import ArgoCD
+from .errors import TestbedError
 from .gitea import HOST, Gitea
 from .kubernetes import Cluster, Etcd
 from .parts import part
@@ -25,6 +27,18 @@ EXTERNAL = "external-cluster"
 ISTIO_VERSION = "1.29.1"
 
 
+def _locked(base: Path) -> IO[str]:
+    """The lock of a run's directory; the kernel frees it however the run ends."""
+    base.parent.mkdir(parents=True, exist_ok=True)
+    lock = base.with_suffix(".lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise TestbedError(f"another run uses {base}; let it end first") from None
+    return lock
+
+
 class Testbed:
     """Everything of one run. All of it lives inside a sandbox (``sandbox.py``)."""
 
@@ -32,6 +46,7 @@ class Testbed:
 
     def __init__(self, base: Path, say: Say) -> None:
         sandbox.require_inside()
+        self._lock = _locked(base)
         shutil.rmtree(base, ignore_errors=True)
         (base / "logs").mkdir(parents=True)
         self.base = base
