@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from tests.e2e.testbed.parts import part
 from tests.e2e.testbed.processes import run, wait_for
 from tests.e2e.testbed.testbed import EXTERNAL
 
@@ -103,7 +104,7 @@ def late(mesh: Mesh) -> Cluster:
     repository.git("switch", "--quiet", "--create", f"add-{LATE}")
     repository.extcp("cluster", "add", LATE, *options, "--commit")
     repository.git("push", "--quiet", "--set-upstream", "origin", f"add-{LATE}")
-    built = run(["kustomize", "build", repository.directory / "clusters" / LATE]).stdout
+    built = run([part("kustomize"), "build", repository.directory / "clusters" / LATE]).stdout
     for item in yaml.safe_load_all(built):
         if item["kind"] == "Namespace":
             del item["metadata"]["annotations"]

@@ -120,6 +120,8 @@ def down() -> None:
             if time.monotonic() > deadline:
                 raise TestbedError(f"process {pid} does not end")
             time.sleep(0.1)
+    # The kernel takes the link away with the namespace, but in its own time.
+    run(["ip", "link", "delete", OUTER_LINK], seconds=10, ok=(0, 1))
     _state_file().unlink(missing_ok=True)
 
 
