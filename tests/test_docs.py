@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+import extcp_gitops
 from extcp_gitops.cli import cli
 from tests import meshes
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+PACKAGE = Path(extcp_gitops.__file__).parent
 WRITTEN = [ROOT / "README.md", DOCS / "architecture.md", DOCS / "tutorial.md"]
 DOCUMENTS = [*WRITTEN, *(ROOT / f"{n}.md" for n in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))]
 
@@ -120,3 +122,11 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_files_of_code_that_are_named_exist(document: Path) -> None:
+    there = [path.as_posix() for top in (PACKAGE, ROOT / "tests") for path in top.rglob("*.py")]
+    for name in re.findall(r"`([\w./]+\.py)`", document.read_text()):
+        place = name.removeprefix("generator/")
+        assert any(path.endswith(f"/{place}") for path in there), name
