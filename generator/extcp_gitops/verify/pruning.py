@@ -79,7 +79,8 @@ def _application(
             "set syncPolicy.automated.allowEmpty to false",
             directories[0],
         )
-    if at(document.data, "spec", "source", "path") in crds and automated.get("prune", False):
+    deployed = str(at(document.data, "spec", "source", "path"))
+    if deployed in crds and automated.get("prune", False):
         yield Finding(
             "EXTCP-V043",
             f"{document} prunes, and deploys CRDs: with one of these goes every object of its kind",

@@ -30,12 +30,11 @@ def check(inventory: Inventory, built: Built) -> list[Finding]:
     found = Facts(built)
     found.require("Namespace", "", _INGRESS_NAMESPACE)
     service = found.require("Service", _INGRESS_NAMESPACE, "istio-ingressgateway")
-    wanted = {facts.STATUS, facts.XDS, facts.WEBHOOK}
     found.expect(
         facts.ROUTE,
-        f"the set of ports of Service {_INGRESS_NAMESPACE}/istio-ingressgateway",
+        f"the ports of Service {_INGRESS_NAMESPACE}/istio-ingressgateway",
         sorted(map(str, facts.ports(service))),
-        sorted(map(str, wanted)),
+        sorted(map(str, (facts.STATUS, facts.XDS, facts.WEBHOOK))),
     )
     for plane in inventory.mesh.control_planes:
         _Plane(inventory, plane, found).check()
@@ -94,12 +93,13 @@ class _Plane:
                 f"istio-validator-{self._namespace}" if by_ip else "",
             ),
         ):
-            values = set(facts.values_of(deployment, name))
-            found = next(iter(values)) if len(values) == 1 else sorted(map(str, values))
+            values = facts.values_of(deployment, name)
+            found = values[0] if len(values) == 1 else values
             self._expect(code, f"{name} of istiod", found, wanted)
         ports = facts.ports(self._require("Service", "istiod"))
-        for port in sorted(set(_DESTINATIONS.values()) - ports):
-            self._facts.add(facts.ROUTE, f"Service {self._namespace}/istiod lacks port {port}")
+        for port in _DESTINATIONS.values():
+            if port not in ports:
+                self._facts.add(facts.ROUTE, f"Service {self._namespace}/istiod lacks port {port}")
 
     def _mesh_config(self) -> None:
         mesh = _yaml(at(self._require("ConfigMap", "istio"), "data", "mesh"))
@@ -161,14 +161,12 @@ class _Plane:
             at(item, "spec", "gateways"),
             [_GATEWAY],
         )
-        found = {}
-        for route in sequence(item, "spec", "tls" if by_ip else "http"):
-            for match in sequence(route, "match"):
-                found[at(match, "port")] = [
-                    (at(part, "destination", "host"), at(part, "destination", "port", "number"))
-                    for part in sequence(route, "route")
-                ]
-        wanted = {port: [(self._host, inside)] for port, inside in _DESTINATIONS.items()}
+        found = [
+            (at(match, "port"), _destinations(route))
+            for route in sequence(item, "spec", "tls" if by_ip else "http")
+            for match in sequence(route, "match")
+        ]
+        wanted = [(port, [(self._host, inside)]) for port, inside in _DESTINATIONS.items()]
         self._expect(facts.ROUTE, "the routes of the VirtualService", found, wanted)
 
     def _destination_rule(self) -> None:
@@ -221,6 +219,11 @@ class _Plane:
             at(item, "spec", "secretName"),
             tls.secret_name,
         )
+
+
+def _destinations(route: object) -> list[tuple[Any, Any]]:
+    destinations = [mapping(part, "destination") for part in sequence(route, "route")]
+    return [(item.get("host"), at(item, "port", "number")) for item in destinations]
 
 
 def _yaml(text: object) -> Object:

@@ -93,9 +93,9 @@ def values_of(deployment: Object, name: str) -> list[Any]:
     return [value for known, value in environment(deployment) if known == name]
 
 
-def ports(service: Object) -> set[object]:
+def ports(service: Object) -> list[Any]:
     """The ports of a Service."""
-    return {at(port, "port") for port in sequence(service, "spec", "ports")}
+    return [at(port, "port") for port in sequence(service, "spec", "ports")]
 
 
 def label(item: Object, name: str, *path: str) -> object:

@@ -8,6 +8,7 @@ the API server.
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from extcp_gitops.verify.objects import at, sequence
@@ -30,7 +31,8 @@ class Definitions:
     def __init__(self, documents: Iterable[Document]) -> None:
         self._schemas: dict[tuple[str, str], Schema] = {}
         for document in documents:
-            if document.kind == "CustomResourceDefinition":
+            is_crd = document.kind == "CustomResourceDefinition"
+            if is_crd and kubernetes.problems(document) == []:
                 self._add(document)
         self._validator = functools.cache(self._make_validator)
 
@@ -39,13 +41,16 @@ class Definitions:
 
         Returns:
             Problems, each with the path of its field and without the field's value; None when no
-            CRD defines the object's kind.
+            CRD defines the object's kind, or in a way that cannot be checked here.
         """
         key = (document.api_version, document.kind)
         if key not in self._schemas:
             return None
         found = kubernetes.metadata_problems(document)
-        errors = self._validator(key).iter_errors(document.data)
+        try:
+            errors = list(self._validator(key).iter_errors(document.data))
+        except re.error:  # a pattern in Go's syntax that Python's does not have, as \\p{L}
+            return found or None
         return found + [_words(error) for error in errors]
 
     def _add(self, document: Document) -> None:
@@ -60,9 +65,12 @@ class Definitions:
         from jsonschema import Draft4Validator  # noqa: PLC0415 - slow to import
 
         schema = strict(self._schemas[key])
-        if schema.get("additionalProperties") is False:
-            schema["properties"] |= {"apiVersion": {}, "kind": {}}
-        schema.setdefault("properties", {})["metadata"] = {}  # checked by itself
+        # The first two are what led here; the metadata are checked by themselves.
+        schema["properties"] = schema.get("properties", {}) | {
+            "apiVersion": {},
+            "kind": {},
+            "metadata": {},
+        }
         return Draft4Validator(schema)
 
 
