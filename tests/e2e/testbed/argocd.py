@@ -48,7 +48,28 @@ _CONTROLLER = [
     *["--status-processors", "4", "--operation-processors", "4"],
 ]
 PART_OF = {"app.kubernetes.io/part-of": "argocd"}
-# Argo CD's own defaults since 3.0, which its manifests put here.
+# What the manifests of Argo CD 3 put into argocd-cm: changes that are nobody's business, ...
+IGNORED_UPDATES = {
+    "all": {"jsonPointers": ["/status"]},
+    "argoproj.io_Application": {
+        "jqPathExpressions": [
+            '.metadata.annotations."notified.notifications.argoproj.io"',
+            '.metadata.annotations."argocd.argoproj.io/refresh"',
+            '.metadata.annotations."argocd.argoproj.io/hydrate"',
+            ".operation",
+        ]
+    },
+    "ConfigMap": {
+        "jqPathExpressions": ['.metadata.annotations."control-plane.alpha.kubernetes.io/leader"']
+    },
+    "apps_ReplicaSet": {
+        "jqPathExpressions": [
+            '.metadata.annotations."deployment.kubernetes.io/desired-replicas"',
+            '.metadata.annotations."deployment.kubernetes.io/max-replicas"',
+        ]
+    },
+}
+# ... and kinds that nobody keeps in Git.
 EXCLUSIONS = [
     {
         "apiGroups": ["", "discovery.k8s.io"],
@@ -181,6 +202,9 @@ class ArgoCD:
         labels = {"labels": PART_OF, "namespace": NAMESPACE}
         exclusions = yaml.safe_dump(EXCLUSIONS)
         data = {"resource.exclusions": exclusions, "timeout.reconciliation": f"{RESYNC}s"}
+        for kind, ignored in IGNORED_UPDATES.items():
+            setting = f"resource.customizations.ignoreResourceUpdates.{kind}"
+            data[setting] = yaml.safe_dump(ignored)
         maps = {"argocd-cm": data, "argocd-rbac-cm": {}, "argocd-gpg-keys-cm": {}}
         key = {"server.secretkey": secrets.token_urlsafe(32)}
         return [
