@@ -167,6 +167,14 @@ def test_an_argo_cd_object_of_a_cluster_belongs_to_it(root: Path) -> None:
     ]
 
 
+def test_what_argo_cd_would_take_for_a_cluster_is_shown(root: Path) -> None:
+    stray = "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: x}\n"
+    gitrepo.write(root, {"clusters/stray\x1b[31m/argocd/project.yaml": stray})
+    cluster = one(compared(root))
+    assert (cluster.name, cluster.change) == ("stray?[31m", Change.ADDED)
+    assert [item.title for item in cluster.objects] == ["AppProject x"]
+
+
 def test_clusters_can_be_chosen(root: Path) -> None:
     for number in (1, 2):
         path = f"clusters/remote-cluster-{number}/namespace.yaml"

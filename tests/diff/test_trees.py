@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import pathlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +64,30 @@ def test_a_circle_comes_to_an_end(inputs: Inputs) -> None:
 def test_directories_right_below_a_place(inputs: Inputs) -> None:
     assert set(inputs.side.directories("clusters")) == set("abcde")
     assert set(inputs.side.directories("nowhere")) == set()
+
+
+def test_links_are_no_directories_and_pipes_no_files(tmp_path: Path) -> None:
+    (tmp_path / "root/clusters/a").mkdir(parents=True)
+    (tmp_path / "root/clusters/link").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "root/clusters/a/kustomization.yaml")
+    tree = WorkingTree(tmp_path / "root")
+    assert set(tree.directories("clusters")) == {"a"}
+    assert tree.read("clusters/a/kustomization.yaml") is None
+
+
+def test_what_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gitrepo.write(tmp_path, FILES)
+
+    def refuse(*_: object) -> bytes:  # permissions stop everybody but root
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
+    tree = WorkingTree(tmp_path)
+    with pytest.raises(ExtcpError, match="EXTCP-D004"):
+        tree.read("clusters/b/cluster.yaml")
+    with pytest.raises(ExtcpError, match="EXTCP-D004"):
+        tree.directories("clusters")
 
 
 def test_only_the_wanted_directories_are_written(tmp_path: Path) -> None:

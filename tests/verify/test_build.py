@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,6 +108,19 @@ def test_plain_files_are_read_in_order(tmp_path: Path) -> None:
     assert [document.name for document in outcome.built[0].documents] == ["a", "b"]
     assert [finding.code for finding in outcome.findings] == ["EXTCP-V005"]
     assert outcome.findings[0].file == f"{tmp_path.name}/c.yaml"
+
+
+def test_a_link_out_of_the_repository_and_a_pipe_are_not_read(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "a").mkdir(parents=True)
+    (tmp_path / "outside.yaml").write_text(CONFIG_MAP.format(name="x"))
+    (root / "a/link.yaml").symlink_to(tmp_path / "outside.yaml")
+    os.mkfifo(root / "a/pipe.yaml")
+    (root / "b").symlink_to(tmp_path)
+    for directory, count in (("a", 2), ("b", 1)):
+        outcome = build.read(root, directory, Reader())
+        assert outcome.built[0].documents == ()
+        assert [finding.code for finding in outcome.findings] == ["EXTCP-V005"] * count
 
 
 def test_a_directory_that_is_missing_holds_nothing(tmp_path: Path) -> None:

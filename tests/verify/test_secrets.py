@@ -141,6 +141,31 @@ def test_a_link_leads_nowhere_and_a_pipe_hangs_nobody(tmp_path: Path) -> None:
     assert secrets.check_files(root) == ([], [])
 
 
+def test_a_directory_that_cannot_be_listed_is_said_to_be_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clusters/a").mkdir(parents=True)
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if str(path).endswith("/a"):  # permissions stop everybody but root
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    found, unread = secrets.check_files(tmp_path)
+    assert found == []
+    assert [(finding.code, finding.file) for finding in unread] == [("EXTCP-V032", "clusters/a")]
+
+
+def test_names_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "clusters").mkdir()
+    with open(os.fsencode(tmp_path) + b"/clusters/a\xff\n", "w") as file:  # noqa: PTH123
+        file.write(KEY)
+    ((found,), _) = secrets.check_files(tmp_path)
+    assert found.file == "clusters/a??"
+
+
 def test_a_file_that_is_too_large_is_said_to_be_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from extcp_gitops.diff.trees import PLACES, Inputs, Snapshot, WorkingTree, direc
 from extcp_gitops.errors import ExtcpError, Finding
 from extcp_gitops.inventory.names import cluster_name_of_directory
 from extcp_gitops.verify import build
-from extcp_gitops.verify.objects import Document, Reader
+from extcp_gitops.verify.objects import Document, Reader, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -41,12 +41,16 @@ class _Target:
     directories: tuple[str, ...]
     plain: str | None = None
 
+    def inputs(self, *sides: Inputs) -> frozenset[str]:
+        """All directories that decide what it is, on these sides."""
+        built = (side.of(directory) for side in sides for directory in self.directories)
+        return frozenset([self.plain] if self.plain else []).union(*built)
+
 
 @dataclass(frozen=True, slots=True)
 class _Side:
     """What came of the directories of one side."""
 
-    inputs: Inputs
     documents: Mapping[str, tuple[Document, ...]]
     problems: tuple[Finding, ...]
 
@@ -54,10 +58,6 @@ class _Side:
         """All objects of a target."""
         directories = (*target.directories, target.plain)
         return [item for name in directories if name for item in self.documents.get(name, ())]
-
-    def has(self, target: _Target) -> bool:
-        """Whether the target exists on this side."""
-        return any(map(self.inputs.is_there, target.directories))
 
 
 def compare(
@@ -86,15 +86,11 @@ def compare(
     targets = [
         target
         for target in _targets(before, after, names)
-        if any(
-            changed & (before.of(directory) | after.of(directory))
-            for directory in target.directories
-        )
+        if changed & target.inputs(before, after)
     ]
     builder = _Builder(kustomize, targets, progress)
     with tempfile.TemporaryDirectory(prefix="extcp-gitops-") as scratch:
-        needed = [before.of(directory) for target in targets for directory in target.directories]
-        snapshot.write(Path(scratch), frozenset().union(*needed))
+        snapshot.write(Path(scratch), {name for item in targets for name in item.inputs(before)})
         old = builder.side(Path(scratch), before, f"at {revision}")
     new = builder.side(repository.root, after, "in the working tree")
     return _diff(revision, commit, targets, old, new)
@@ -104,7 +100,7 @@ def _targets(before: Inputs, after: Inputs, names: Collection[str]) -> Iterator[
     """Everything there is to compare; with names, those clusters alone."""
     sides = (before, after)
     slugs = {slug for inputs in sides for slug in inputs.side.directories("clusters")}
-    clusters = {cluster_name_of_directory(slug): f"clusters/{slug}" for slug in slugs}
+    clusters = {visible(cluster_name_of_directory(slug)): f"clusters/{slug}" for slug in slugs}
     for name in names:
         if name not in clusters:
             raise ExtcpError.of(
@@ -112,7 +108,7 @@ def _targets(before: Inputs, after: Inputs, names: Collection[str]) -> Iterator[
                 f"there is no cluster '{name}' on either side",
                 "see 'extcp-gitops cluster list'",
             )
-    for name in sorted(names or clusters):
+    for name in sorted(set(names or clusters)):
         yield _Target(name, (clusters[name],), f"{clusters[name]}/{_ARGOCD}")
     if not names:
         yield _Target(_ARGOCD, (_ARGOCD,))
@@ -142,7 +138,7 @@ class _Builder:
             for come in outcomes
             for finding in (*come.findings, *come.unknown)
         ]
-        return _Side(inputs, documents, tuple(problems))
+        return _Side(documents, tuple(problems))
 
 
 def _diff(revision: str, commit: str, targets: list[_Target], old: _Side, new: _Side) -> Diff:
@@ -165,10 +161,10 @@ def _concerns(problem: Finding, target: _Target) -> bool:
 
 
 def _part(target: _Target, old: _Side, new: _Side) -> PartDiff | None:
-    found = objects.compare(old.of(target), new.of(target))
+    before, after = old.of(target), new.of(target)
+    found = objects.compare(before, after)
     if not found:
         return None
-    if not old.has(target):
+    if not before:
         return PartDiff(target.name, Change.ADDED, found)
-    change = Change.CHANGED if new.has(target) else Change.REMOVED
-    return PartDiff(target.name, change, found)
+    return PartDiff(target.name, Change.CHANGED if after else Change.REMOVED, found)

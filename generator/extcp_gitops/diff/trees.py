@@ -6,16 +6,18 @@ the person's working tree and index stay as they are.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 
 from extcp_gitops.errors import ExtcpError
-from extcp_gitops.verify.objects import sequence
+from extcp_gitops.verify.objects import sequence, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+    from pathlib import Path
 
 PLACES: Final = ("argocd", "clusters", "istio")
 """Where everything that is built lies."""
@@ -35,19 +37,27 @@ class Side(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkingTree:
-    """The files as they lie there."""
+    """The files as they lie there; what cannot be read is an ExtcpError, EXTCP-D004."""
 
     root: Path
 
     def read(self, path: str) -> bytes | None:
         """The content of a file; None where there is no regular one."""
         file = self.root / path
-        return file.read_bytes() if file.is_file() else None
+        try:
+            return file.read_bytes() if file.is_file() else None
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
     def directories(self, place: str) -> Iterable[str]:
-        """Names of the directories right below a place."""
-        top = self.root / place
-        return [entry.name for entry in top.iterdir() if entry.is_dir()] if top.is_dir() else []
+        """Names of the directories right below a place; links are none."""
+        try:
+            with os.scandir(self.root / place) as entries:
+                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(place, error) from error
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,11 @@ class Inputs:
                     path = posixpath.normpath(posixpath.join(directory, str(reference)))
                     if not path.startswith(".."):
                         yield path
+
+
+def _unreadable(path: str, error: OSError) -> ExtcpError:
+    why = f"cannot be read: {error.strerror}"
+    return ExtcpError.of("EXTCP-D004", why, "mend its permissions", visible(path))
 
 
 def directories_above(paths: Iterable[str]) -> frozenset[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from extcp_gitops import parallel, process
 from extcp_gitops.errors import CouldNotTellError, ExtcpError, Finding
-from extcp_gitops.verify.objects import Built
+from extcp_gitops.verify.objects import Built, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -144,9 +145,21 @@ def read(root: Path, directory: str, reader: Reader) -> Outcome:
     findings = []
     for path in sorted((root / directory).glob("*.yaml")):
         try:
-            documents.extend(reader.read(path.read_text("utf-8", "replace")))
+            documents.extend(reader.read(_text(root, path)))
         except (ExtcpError, OSError):
-            file = f"{directory}/{path.name}"
+            file = visible(f"{directory}/{path.name}")
             remedy = "run 'extcp-gitops generate'"
             findings.append(Finding("EXTCP-V005", "cannot be read as YAML objects", remedy, file))
     return Outcome((Built(directory, tuple(documents)),), tuple(findings), ())
+
+
+def _text(root: Path, path: Path) -> str:
+    """The text of a regular file that really lies in the repository.
+
+    Raises:
+        OSError: It is something else; a link out of the repository could show anything.
+    """
+    real = path.resolve()
+    if not (real.is_file() and real.is_relative_to(root.resolve())):
+        raise OSError(errno.EINVAL, "is no regular file of this repository")
+    return real.read_text("utf-8", "replace")

@@ -11,12 +11,12 @@ from extcp_gitops.inventory import load as inventory_load
 from extcp_gitops.verify import (
     agreement,
     build,
-    custom,
     inline,
     projects,
     pruning,
     schemas,
     secrets,
+    strays,
 )
 from extcp_gitops.verify.objects import Reader, at, distinct
 
@@ -103,6 +103,7 @@ def validate(
     chosen = _chosen(loaded.inventory, clusters)
     found.add(loaded.warnings)
     found.add(*inline.check(root, options))
+    found.add(strays.check(root, loaded.inventory))
     built = check_objects(root, loaded.inventory, chosen, progress)
     found.add(built.findings, built.unknown)
     return found.report(built.counts)
@@ -128,7 +129,7 @@ def check_objects(
     built = {part.directory: part for part in _build(root, directories, reader, found, progress)}
     everything = list(built.values())
     for cluster in clusters:
-        found.add(custom.check(root, cluster))
+        found.add(strays.check_custom(root, cluster))
         read = build.read(root, f"{cluster.directory}/{_ARGOCD}", reader)
         found.add(read.findings)
         everything.extend(read.built)

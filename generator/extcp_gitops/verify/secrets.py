@@ -7,6 +7,7 @@ URLs. A password that looks like any other word is beyond them.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from extcp_gitops.errors import Finding
 from extcp_gitops.inventory.schema import MESH_FILE
-from extcp_gitops.verify.objects import elsewhere
+from extcp_gitops.verify.objects import elsewhere, visible
 from extcp_gitops.write.paths import GENERATED_PLACES
 
 if TYPE_CHECKING:
@@ -147,12 +148,13 @@ def check_files(root: Path) -> tuple[list[Finding], list[Finding]]:
     """
     found: list[Finding] = []
     unread: list[Finding] = []
-    for path in _files(root, (MESH_FILE, *GENERATED_PLACES)):
-        content = _content(root, path)
-        if isinstance(content, Finding):
-            unread.append(content)
-        elif content is not None:
-            found.extend(scan(content, path))
+    for path in _files(root, (MESH_FILE, *GENERATED_PLACES), unread):
+        try:
+            content = _content(root / path)
+        except OSError as error:
+            unread.append(_unread(path, f"cannot be read ({error.strerror})"))
+        else:
+            found.extend(scan(content, visible(path)))
     return found, unread
 
 
@@ -172,12 +174,17 @@ def scan(content: bytes, path: str) -> Iterator[Finding]:
             yield Finding("EXTCP-V031", f"{rule.what} is in Git", _REMEDY, path, line, column)
 
 
-def _files(root: Path, places: Iterable[str]) -> Iterator[str]:
+def _files(root: Path, places: Iterable[str], unread: list[Finding]) -> Iterator[str]:
     """Paths of all files, in order; links are not followed."""
+
+    def refused(error: OSError) -> None:
+        path = os.path.relpath(error.filename, root)
+        unread.append(_unread(path, f"cannot be listed ({error.strerror})"))
+
     for place in places:
         path = root / place
         if path.is_dir() and not path.is_symlink():
-            for directory, below, names in os.walk(path):
+            for directory, below, names in os.walk(path, onerror=refused):
                 below[:] = sorted(name for name in below if name != ".git")
                 relative = os.path.relpath(directory, root)
                 yield from (f"{relative}/{name}" for name in sorted(names))
@@ -185,19 +192,20 @@ def _files(root: Path, places: Iterable[str]) -> Iterator[str]:
             yield place
 
 
-def _content(root: Path, path: str) -> bytes | Finding | None:
-    """The bytes; a finding where they cannot be had; None for what Git keeps no bytes of."""
-    try:
-        status = (root / path).lstat()
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        if status.st_size > _MAX_FILE_BYTES:
-            return _unread(path, f"is larger than {_MAX_FILE_BYTES >> 20} MiB")
-        return (root / path).read_bytes()
-    except OSError as error:
-        return _unread(path, f"cannot be read ({error.strerror})")
+def _content(path: Path) -> bytes:
+    """The bytes of a file; none for what Git keeps none of, such as a link.
+
+    Raises:
+        OSError: It is too large, or cannot be read.
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        return b""
+    if status.st_size > _MAX_FILE_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {_MAX_FILE_BYTES >> 20} MiB")
+    return path.read_bytes()
 
 
 def _unread(path: str, why: str) -> Finding:
     message = f"{why}, so it was not searched for secrets"
-    return Finding("EXTCP-V032", message, "make it readable, or move it elsewhere", path)
+    return Finding("EXTCP-V032", message, "make it readable, or move it elsewhere", visible(path))
