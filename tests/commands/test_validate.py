@@ -72,7 +72,7 @@ def test_a_missing_tool_is_no_success(
 
 def test_one_cluster_alone(extcp: Command, root: Path) -> None:
     assert extcp("-C", root, "validate", "--cluster", "remote-cluster-1") == 0
-    assert "1 clusters built" in extcp.out
+    assert "1 cluster built" in extcp.out
     assert extcp("-C", root, "validate", "--cluster", "remote-cluster-9") == 1
     assert "did you mean" in extcp.err
 

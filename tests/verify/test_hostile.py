@@ -69,6 +69,7 @@ def _check_everything(scene: Scene, built: dict[str, Built], spoilt: Document) -
         for project in argocd.of_kind("AppProject"):
             for application in argocd.of_kind("Application"):
                 findings += projects.check(own, projects.Allowed.by(project, application))
+    findings += agreement.check_root(inventory, built["argocd"])
     documents = distinct(built.values())
     findings += pruning.check(documents, built.values())
     findings += secrets.check_objects(documents)

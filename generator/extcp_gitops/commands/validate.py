@@ -101,12 +101,17 @@ def _print(report: Report) -> None:
     if counts.not_checked:
         kinds = ", ".join(f"{number} {kind}" for kind, number in counts.not_checked.items())
         click.echo(f"no schema at hand for: {kinds}")
-    looked_at = f"{counts.clusters} clusters built, {counts.objects} objects checked"
     errors = sum(finding.severity == "error" for finding in report.findings)
     warnings = len(report.findings) - errors
-    click.echo(
-        f"{looked_at}: {errors} errors, {warnings} warnings, {len(report.unknown)} could not tell"
+    looked_at = (
+        f"{_many(counts.clusters, 'cluster')} built, {_many(counts.objects, 'object')} checked"
     )
+    found = f"{_many(errors, 'error')}, {_many(warnings, 'warning')}"
+    click.echo(f"{looked_at}: {found}, {len(report.unknown)} could not tell")
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _print_findings(findings: Iterable[Finding]) -> None:

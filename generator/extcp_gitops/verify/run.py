@@ -128,6 +128,8 @@ def check_objects(
     directories = [crds, _ARGOCD, *(cluster.directory for cluster in clusters)]
     built = {part.directory: part for part in _build(root, directories, reader, found, progress)}
     everything = list(built.values())
+    if _ARGOCD in built:
+        found.add(agreement.check_root(inventory, built[_ARGOCD]))
     for cluster in clusters:
         found.add(strays.check_custom(root, cluster))
         read = build.read(root, f"{cluster.directory}/{_ARGOCD}", reader)

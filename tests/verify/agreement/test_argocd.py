@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extcp_gitops.inventory.model import Destination
-from extcp_gitops.verify.agreement import check_argocd
+from extcp_gitops.verify.agreement import check_argocd, check_root
 from tests.repositories import put, spoilt, swap, without
 
 if TYPE_CHECKING:
@@ -72,6 +72,42 @@ def test_a_destination_with_the_signs_of_a_glob_is_itself(host_name: Scene) -> N
         built = spoilt(built, *item, put(name, "spec", "destination", "name"))
     found = _check(host_name, built, cluster)
     assert not [finding for finding in found if "destination" in finding.message]
+
+
+ROOT_PROJECT = ("AppProject", "extcp-mesh1")
+ROOT = ("Application", "extcp-mesh1")
+
+
+@pytest.mark.parametrize(
+    ("item", "change"),
+    [
+        (ROOT, put("https://git.example.com/x.git", "spec", "source", "repoURL")),
+        (ROOT, put("HEAD", "spec", "source", "targetRevision")),
+        (ROOT, put("default", "spec", "project")),
+        (ROOT, put("https://x", "spec", "destination", "server")),
+        (ROOT, put("other", "metadata", "namespace")),
+        (ROOT_PROJECT, put("other", "metadata", "namespace")),
+        (ROOT_PROJECT, put(["*"], "spec", "sourceRepos")),
+        (ROOT_PROJECT, put("*", "spec", "destinations", 0, "namespace")),
+        (ROOT_PROJECT, put("*", "spec", "namespaceResourceWhitelist", 0, "kind")),
+        (
+            ROOT_PROJECT,
+            put([{"group": "*", "kind": "*"}], "spec", "clusterResourceWhitelist"),
+        ),
+    ],
+)
+def test_the_root_tells_argo_cd_of_the_clusters_and_nothing_else(
+    host_name: Scene, item: tuple[str, str], change: Change
+) -> None:
+    root = host_name.built["argocd"]
+    assert check_root(host_name.inventory, root) == []
+    found = check_root(host_name.inventory, spoilt(root, *item, change))
+    assert [(finding.code, finding.file) for finding in found] == [("EXTCP-V019", "argocd")]
+
+
+def test_a_root_that_is_gone_is_missed(host_name: Scene) -> None:
+    for item in (ROOT_PROJECT, ROOT):
+        assert check_root(host_name.inventory, without(host_name.built["argocd"], *item))
 
 
 def _read(scene: Scene) -> Built:

@@ -1,9 +1,13 @@
-"""Argo CD's own objects: each cluster's project and Applications lead to that cluster alone."""
+"""Argo CD's own objects: each cluster's project and Applications lead to that cluster alone.
+
+And the root, which tells Argo CD of all of them, can tell it nothing else.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from extcp_gitops.inventory.model import Destination
 from extcp_gitops.verify.agreement import facts
 from extcp_gitops.verify.agreement.facts import Facts
 from extcp_gitops.verify.objects import at, mapping, sequence
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
     from extcp_gitops.errors import Finding
     from extcp_gitops.inventory.model import Cluster, Inventory
     from extcp_gitops.verify.objects import Built, Document
+
+_KIND_LISTS: Final = ("clusterResourceWhitelist", "namespaceResourceWhitelist")
+_IN_CLUSTER: Final = "https://kubernetes.default.svc"
 
 
 def check(
@@ -35,16 +42,54 @@ def check(
         return found.findings
     paths = sorted(str(at(item.data, "spec", "source", "path")) for item in applications)
     found.expect(facts.ARGOCD, "what the Applications deploy", paths, sorted(directories))
-    for item in (*projects, *applications):
-        wanted = inventory.mesh.argocd_namespace
-        found.expect(facts.ARGOCD, f"the namespace of {item}", item.namespace, wanted)
     _project(inventory, cluster, projects[0], found)
     for application in applications:
-        _application(inventory, cluster, application, projects[0], found)
+        _application(inventory, cluster.destination, application, projects[0], found)
+    return found.findings
+
+
+def check_root(inventory: Inventory, built: Built) -> list[Finding]:
+    """Everything about the root AppProject and Application that is not as the inventory says.
+
+    Args:
+        inventory: The mesh.
+        built: ``argocd/``.
+    """
+    found = Facts(built)
+    namespace = inventory.mesh.argocd_namespace
+    projects = list(built.of_kind("AppProject"))
+    applications = list(built.of_kind("Application"))
+    if (len(projects), len(applications)) != (1, 1):
+        found.add(facts.ARGOCD, "there should be one AppProject and one Application")
+        return found.findings
+    (project,), (application,) = projects, applications
+    allowed = [
+        (field, at(kind, "group"), at(kind, "kind"))
+        for field in _KIND_LISTS
+        for kind in sequence(project.data, "spec", field)
+    ]
+    kinds = ("AppProject", "Application")
+    wanted = [(_KIND_LISTS[1], "argoproj.io", kind) for kind in kinds]
+    found.expect(facts.ARGOCD, f"what {project} allows", allowed, wanted)
+    url = inventory.mesh.repository.url
+    for what, value, expected in (
+        (f"the namespace of {project}", project.namespace, namespace),
+        (f"sourceRepos of {project}", at(project.data, "spec", "sourceRepos"), [url]),
+        (
+            f"the destinations of {project}",
+            at(project.data, "spec", "destinations"),
+            [{"namespace": namespace, "server": _IN_CLUSTER}],
+        ),
+    ):
+        found.expect(facts.ARGOCD, what, value, expected)
+    in_cluster = Destination(server=_IN_CLUSTER)
+    _application(inventory, in_cluster, application, project, found)
     return found.findings
 
 
 def _project(inventory: Inventory, cluster: Cluster, project: Document, found: Facts) -> None:
+    namespace = inventory.mesh.argocd_namespace
+    found.expect(facts.ARGOCD, f"namespace of {project}", project.namespace, namespace)
     repositories = at(project.data, "spec", "sourceRepos")
     url = inventory.mesh.repository.url
     found.expect(facts.ARGOCD, f"sourceRepos of {project}", repositories, [url])
@@ -58,7 +103,7 @@ def _project(inventory: Inventory, cluster: Cluster, project: Document, found: F
         found.expect(facts.ARGOCD, f"a destination of {project}", reached, wanted)
         if "*" in str(at(item, "namespace")):
             found.add(facts.ARGOCD, f"{project} allows every namespace")
-    for field in ("clusterResourceWhitelist", "namespaceResourceWhitelist"):
+    for field in _KIND_LISTS:
         kinds = sequence(project.data, "spec", field)
         if not kinds or any("*" in (at(k, "group"), at(k, "kind")) for k in kinds):
             found.add(facts.ARGOCD, f"{field} of {project} allows every kind")
@@ -66,7 +111,7 @@ def _project(inventory: Inventory, cluster: Cluster, project: Document, found: F
 
 def _application(
     inventory: Inventory,
-    cluster: Cluster,
+    wanted: Destination,
     application: Document,
     project: Document,
     found: Facts,
@@ -74,14 +119,15 @@ def _application(
     spec = mapping(application.data, "spec")
     source, destination = mapping(spec, "source"), mapping(spec, "destination")
     repository = inventory.mesh.repository
-    for what, value, wanted in (
+    for what, value, expected in (
+        ("namespace", application.namespace, inventory.mesh.argocd_namespace),
         ("project", spec.get("project"), project.name),
         ("repoURL", source.get("repoURL"), repository.url),
         ("targetRevision", source.get("targetRevision"), repository.branch),
-        ("destination name", destination.get("name"), cluster.destination.name),
-        ("destination server", destination.get("server"), cluster.destination.server),
+        ("destination name", destination.get("name"), wanted.name),
+        ("destination server", destination.get("server"), wanted.server),
     ):
-        found.expect(facts.ARGOCD, f"{what} of {application}", value, wanted)
+        found.expect(facts.ARGOCD, f"{what} of {application}", value, expected)
 
 
 def _literal(glob: object) -> str:
