@@ -81,7 +81,9 @@ def cluster_names(parts: int = 1) -> SearchStrategy[str]:
 @functools.cache
 def namespaces() -> SearchStrategy[str]:
     """Names that a control plane, or Argo CD's namespace, may have."""
-    return labels().filter(lambda name: names.namespace_problem(name) is None)
+    # Istio's charts write a namespace unquoted, so what looks like a number is none.
+    like_text = labels().map(lambda label: f"ns-{label}"[:63].rstrip("-"))
+    return like_text.filter(lambda name: names.namespace_problem(name) is None)
 
 
 @st.composite

@@ -144,6 +144,14 @@ class Repository:
         ordered.sort(key=lambda path: (self.root / path).is_file())
         return b"".join(os.fsencode(path) + b"\0" for path in ordered)
 
+    def require_ready(self) -> None:
+        """Find out before anything is written whether a commit can follow.
+
+        Raises:
+            ExtcpError: EXTCP-G020, EXTCP-G021 or EXTCP-G022, as ``commit``.
+        """
+        self._branch_to_commit_on()
+
     def _branch_to_commit_on(self) -> str:
         """The full name of the current branch, once everything is fit for a commit."""
         branch = gitcommand.run(self.root, "symbolic-ref", "--quiet", "HEAD")
@@ -162,8 +170,7 @@ class Repository:
                     f"a {work} is not finished in this repository",
                     f"finish it, or give it up with 'git {work} --abort'; then run this again",
                 )
-        for identity in ("GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT"):
-            self._git("var", identity)
+        require_identity(self.root)
         return branch.line
 
     def _move(self, branch: str, commit: str, parent: str | None) -> None:
@@ -300,6 +307,18 @@ class Repository:
         if result.status:
             raise failure(arguments[0], result)
         return result
+
+
+def require_identity(directory: Path) -> None:
+    """Check that Git knows whom to name in a commit, be there a repository or not.
+
+    Raises:
+        ExtcpError: EXTCP-G020.
+    """
+    for identity in ("GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT"):
+        result = gitcommand.run(_absolute(directory), "var", identity)
+        if result.status:
+            raise failure("var", result)
 
 
 def _absolute(path: Path) -> Path:

@@ -64,7 +64,8 @@ def test_a_name_is_one_directory_and_comes_back(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["kube-system", "default", "istio-system", "argocd", "A", "", "crds"]
+    "name",
+    ["kube-system", "default", "istio-system", "argocd", "A", "", "crds", "1e3", "null", "y", "0"],
 )
 def test_namespaces_of_others(name: str) -> None:
     assert names.namespace_problem(name, {"argocd"})

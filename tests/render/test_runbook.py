@@ -152,7 +152,12 @@ def test_its_form_is_that_of_one_written_by_hand(variant: str) -> None:
     titles = re.findall(r"^## (.*)", text, re.MULTILINE)
     assert titles == [
         *("What is here", "Before you begin", "Bootstrap", "Verify", "Add a remote cluster"),
-        *("Remove a remote cluster", "Upgrade Istio", "Recover"),
+        *(
+            "Remove a remote cluster",
+            "Change the network of a remote cluster",
+            "Upgrade Istio",
+            "Recover",
+        ),
     ]
 
 

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from extcp_gitops.errors import ExitCode, ExtcpError, Severity
 from extcp_gitops.generate import Options, generate, generated_tree
 from extcp_gitops.verify.run import check_objects, validate
-from extcp_gitops.yamlio.dump import scalar
 from tests import meshes
 from tests.strategies import inventories
 
@@ -213,12 +212,7 @@ def test_without_istioctl_the_rest_is_checked_and_it_is_no_success(
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(
-    # Istio's charts write the namespace unquoted, so that 'null' or '1e3' is no text any more.
-    inventory=inventories(max_planes=2, max_remotes=4).filter(
-        lambda drawn: all(scalar(name) == name for name in drawn.control_planes)
-    )
-)
+@given(inventory=inventories(max_planes=2, max_remotes=4))
 def test_every_generated_inventory_is_valid(
     inventory: Inventory,
     istioctl_path: Path,

@@ -36,6 +36,11 @@ def finding_of(error: ExtcpError) -> Finding:
     return finding
 
 
+def test_a_value_in_an_empty_mapping_in_a_list() -> None:
+    edited = set_value(b"a:\n- {}  # c\n- x\n", ("a", 0, "b"), None, "mesh.yaml")
+    assert edited == b"a:\n- {b: null}  # c\n- x\n"
+
+
 def test_a_scalar_is_replaced_in_its_place() -> None:
     got = set_value(MESH.encode(), ("meshID",), "1e3", "mesh.yaml")
     assert got.decode() == MESH.replace("'mesh1'", '"1e3"')

@@ -97,4 +97,5 @@ def _repository(root: Path) -> Repository:
             f"{root} is not in a Git repository, so there is nothing to commit to",
             f"git init {root}, or leave out --commit",
         )
+    repository.require_ready()
     return repository

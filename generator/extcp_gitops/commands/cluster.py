@@ -13,7 +13,6 @@ from extcp_gitops.inventory.load import find_root, load, load_directory
 from extcp_gitops.inventory.model import DEFAULT_NETWORK, Gateways, Role
 
 if TYPE_CHECKING:
-
     from extcp_gitops.commands.context import Context
     from extcp_gitops.inventory.model import Cluster, Inventory
 
@@ -69,7 +68,7 @@ def add(
     )
     context.say(
         f"'{chosen}' joins when this is merged and Argo CD has synced it. Its remote secret comes "
-        "last: README.md, 'Add a cluster'."
+        "last: README.md, 'Add a remote cluster'."
     )
 
 
@@ -91,7 +90,7 @@ def remove(
     """Take the remote cluster NAME out of the repository.
 
     Files that a person wrote below clusters/NAME/custom/ stay. What runs in the cluster stays,
-    too, until you remove it: README.md, 'Remove a cluster'.
+    too, until you remove it: README.md, 'Remove a remote cluster'.
     """
     change(
         context,

@@ -163,7 +163,7 @@ def init(
 
     What is missing is asked for on a terminal; elsewhere the flags that are missing are named.
     """
-    from extcp_gitops.git import Repository  # noqa: PLC0415 - GitPython is slow to import
+    from extcp_gitops.git import Repository, require_identity  # noqa: PLC0415 - slow to import
 
     complete = _complete(answers)
     url = complete.pop("repo_url")
@@ -175,6 +175,10 @@ def init(
     )
     root = context.directory / directory
     repository = Repository.discover(root)
+    if repository is None:
+        require_identity(context.directory)
+    else:
+        repository.require_ready()
     outcome = create(
         root, new_mesh(mesh), Options(istioctl, say=context.say, progress=progress.download())
     )

@@ -213,7 +213,9 @@ def known_control_plane(inventory: Inventory, name: str | None) -> str:
         return next(iter(inventory.control_planes))
     if name is None:
         raise ExtcpError.of(
-            "EXTCP-I017", "this mesh has several control planes", f"name one of: {known}"
+            "EXTCP-I017",
+            "this mesh has several control planes",
+            f"say which one, with --control-plane where that is an option: {known}",
         )
     if name not in inventory.control_planes:
         raise ExtcpError.of(

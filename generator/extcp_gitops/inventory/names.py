@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from extcp_gitops.yamlio.dump import scalar
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -75,6 +77,8 @@ def namespace_problem(name: str, taken: Collection[str] = ()) -> str | None:
         )
     if name in _RESERVED_NAMESPACES or name in taken or name.startswith("kube-"):
         return f"'{name}' is taken: something else uses it as a namespace or directory"
+    if scalar(name) != name:
+        return f"Istio's charts write '{name}' without quotes, and YAML reads that as no name"
     return None
 
 

@@ -71,7 +71,7 @@ def _replace(page: Page, path: Steps[str | int], value: object) -> list[Splice]:
     if not others and not page.is_block(node):
         return [_over(page, node, head.strip(" "))]
     if not isinstance(parent, Mapping):
-        return []
+        return [] if page.is_block(node) else [_over(page, node, _flow(value))]
     key = parent.entries[str(path[-1])][0]
     start = key.start.index
     comment = page.comment(key, node)
