@@ -160,7 +160,7 @@ class Cluster:
                 status.get(k, 0) for k in ("updatedReplicas", "availableReplicas", "replicas")
             ]
             seen = status.get("observedGeneration", 0) >= item["metadata"]["generation"]
-            return bool(seen) and all(count == wanted for count in counts)
+            return bool(seen and wanted) and all(count == wanted for count in counts)
 
         wait_for(f"{self.name}: Deployment {namespace}/{deployment} available", available, seconds)
 
