@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,11 @@ import pytest
 # Hypothesis would fail a slow example; a busy machine is no defect.
 hypothesis.settings.register_profile("extcp", deadline=None)
 hypothesis.settings.load_profile("extcp")
+
+# A shell starts what runs in the background with Ctrl-C ignored, and every child inherits that;
+# the tests that interrupt would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PARTS_BIN = "EXTCP_PARTS_BIN"
 _PARTS = (PARTS_BIN, "EXTCP_ISTIOCTL_", "EXTCP_KUSTOMIZE", "EXTCP_ARGOCD_", "EXTCP_TEST_")

@@ -155,7 +155,7 @@ def _remote_cluster(plane: ControlPlane, cluster: Cluster, *, is_config: bool) -
 
 
 def _template(plane: ControlPlane) -> str:
-    return "gateway,control-plane-ca" if plane.ca_bundle else "gateway"
+    return "gateway,control-plane-ca-gateway" if plane.ca_bundle else "gateway"
 
 
 def _gateway(plane: ControlPlane, kind: str) -> Operator:

@@ -303,7 +303,9 @@ def _namespace(inventory: Inventory, cluster: Cluster) -> str:
 
 def _sync_policy(*, prune: bool, options: list[str]) -> Object:
     return {
-        "automated": {"prune": prune, "selfHeal": True, "allowEmpty": False},
+        # What is false is left out: Argo CD takes such fields off the live object, and the root
+        # would put them back for ever. allowEmpty is false, then, which law 5 asks for.
+        "automated": {**({"prune": True} if prune else {}), "selfHeal": True},
         "syncOptions": ["ServerSideApply=true", *options],
         # The first bootstrap waits for a person to deliver credentials, for an hour or a day, and
         # Argo CD never tries a revision again that it has given up. So it retries without end

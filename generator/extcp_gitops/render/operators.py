@@ -47,8 +47,17 @@ _ISTIOD_VOLUMES: Final = {
 
 _SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 _PRIVATE_CA_TEMPLATE = "control-plane-ca"
+_PRIVATE_CA_GATEWAY = "control-plane-ca-gateway"
 _PRIVATE_CA_ANNOTATION = "extcp-gitops.io/control-plane-ca"
 _PRIVATE_CA_DIRECTORY = "/etc/extcp-gitops"
+
+# Where Istio's own template puts the sidecar, asked in its own words; a container of that name in
+# the other list would be a second one. A gateway is always an ordinary container.
+_SIDECAR_LIST = (
+    "{{ if ne (index .ObjectMeta.Annotations `sidecar.istio.io/nativeSidecar`"
+    ' | default (printf "%t" .NativeSidecars)) "false" }}'
+    "initContainers{{ else }}containers{{ end }}"
+)
 
 
 def injection_path(cluster: str, network: str) -> str:
@@ -216,7 +225,7 @@ def _operator(namespace: str, **spec: Any) -> Operator:  # noqa: ANN401 - the AP
 def _gateway(
     plane: ControlPlane, kind: str, component: dict[str, Any], template_of: str | None = None
 ) -> Operator:
-    template = "gateway" if plane.ca_bundle is None else f"gateway,{_PRIVATE_CA_TEMPLATE}"
+    template = "gateway" if plane.ca_bundle is None else f"gateway,{_PRIVATE_CA_GATEWAY}"
     return _operator(
         plane.namespace,
         profile="empty",
@@ -250,13 +259,23 @@ def _private_ca_injection(bundle: str) -> dict[str, Any]:
     A ConfigMap would have to be in every namespace of every cluster before its first Pod; an
     annotation comes with the Pod, and the downward API makes a file of it.
     """
+    return {
+        "defaultTemplates": ["sidecar", _PRIVATE_CA_TEMPLATE],
+        "templates": {
+            _PRIVATE_CA_TEMPLATE: _private_ca_template(bundle, _SIDECAR_LIST),
+            _PRIVATE_CA_GATEWAY: _private_ca_template(bundle, "containers"),
+        },
+    }
+
+
+def _private_ca_template(bundle: str, containers: str) -> str:
     pem = "".join(f"      {line}\n" for line in bundle.strip().splitlines())
-    template = f"""\
+    return f"""\
 metadata:
   annotations:
     {_PRIVATE_CA_ANNOTATION}: |
 {pem}spec:
-  containers:
+  {containers}:
   - name: istio-proxy
     volumeMounts:
     - name: {_PRIVATE_CA_TEMPLATE}
@@ -270,10 +289,6 @@ metadata:
         fieldRef:
           fieldPath: metadata.annotations['{_PRIVATE_CA_ANNOTATION}']
 """
-    return {
-        "defaultTemplates": ["sidecar", _PRIVATE_CA_TEMPLATE],
-        "templates": {_PRIVATE_CA_TEMPLATE: template},
-    }
 
 
 def _ports(ports: list[tuple[str, int]]) -> list[dict[str, Any]]:
