@@ -45,7 +45,7 @@ _DEFAULT_VALIDATOR = "istiod-default-validator"
 
 _LONGEST_NAME = 63  # an Application's name is a label's value where Argo CD tracks by label
 _HASH_DIGITS = 10
-_GLOB_SYNTAX = re.compile(r"[?*\\\[\]{}!]")
+_GLOB_SYNTAX = re.compile(r"[?*\\\[\]{},!]")
 
 _REVISIONS = 3  # Git is the history
 _COMPARE = {f"{_ANNOTATION}/compare-options": "ServerSideDiff=true"}
