@@ -32,7 +32,7 @@ import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ class Run:
         Raises:
             PartsError: It is missing, failed or ran out of time; with the end of the log.
         """
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, HeldInterrupts() as interrupts:
             log.write(f"$ {' '.join(map(str, argv))}\n".encode())
             log.flush()
             try:
@@ -113,14 +113,15 @@ class Run:
                 )
             except OSError as error:
                 raise PartsError(f"{self.label}: cannot run {argv[0]}: {error.strerror}") from None
-        with process:
-            self._await(process)
+            with process:
+                self._await(process, interrupts)
         if process.returncode != 0:
             raise PartsError(f"{self.label}: {argv[0]} failed\n{self._tail()}")
 
-    def _await(self, process: subprocess.Popen[bytes]) -> None:
+    def _await(self, process: subprocess.Popen[bytes], interrupts: HeldInterrupts) -> None:
         started = time.monotonic()
         try:
+            interrupts.release()
             while (spent := time.monotonic() - started) < BUILD_SECONDS:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(HEARTBEAT_SECONDS)
@@ -335,6 +336,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     sys.stdout.write(f"{into}\n")
     return 0
+
+
+class HeldInterrupts:
+    """Requests to end that come while a child starts, when nobody could end it, count later."""
+
+    def __enter__(self) -> Self:
+        self._came = False
+        self._handlers = {
+            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let them through again, also the one that came meanwhile."""
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+        if self._came:
+            self._came = False
+            raise KeyboardInterrupt
+
+    def _note(self, *_: object) -> None:
+        self._came = True
 
 
 def interrupt(*_: object) -> NoReturn:
