@@ -5,7 +5,7 @@
   ``git add`` and ``git commit``: what the machine needs to take the files in at all. N = 1,000 has
   a budget of 5 s and 200 MB, too, printed for a machine that has nothing else to do.
 * 2 N against N clusters: below 2.2, so the time is linear.
-* A second run against the first: it writes nothing, and takes at most 2 s of the 5.
+* A second run writes nothing; N = 1,000 has a budget of 2 s.
 
     python benchmarks/bench_generate.py --clusters 1000
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HELP_BUDGET = 1.5
 LINEAR_BUDGET = 2.2
-NO_OP_BUDGET = 2 / 5
+NO_OP_SECONDS = 2.0
 INIT_SECONDS = 5.0
 INIT_MEGABYTES = 200
 
@@ -77,7 +77,7 @@ def main() -> int:
     rows = [
         ("--help / import click", shown.seconds / bare.seconds, HELP_BUDGET),
         (f"init {2 * count} / init {count}", twice.seconds / first.seconds, LINEAR_BUDGET),
-        (f"no-op {count} / init {count}", no_op.seconds / first.seconds, NO_OP_BUDGET),
+        (f"no-op {count} / 2 s", no_op.seconds / NO_OP_SECONDS, 1.0),
         (f"init {count} / 5 s", first.seconds / INIT_SECONDS, 1.0),
         (f"init {count} / 200 MB", first.megabytes / INIT_MEGABYTES, 1.0),
     ]
@@ -88,6 +88,7 @@ def main() -> int:
     for name, ratio, budget in rows:
         verdict = "" if ratio <= budget else "   EXCEEDED"
         print(f"{name:32}{ratio:>8.2f}   budget {budget:.2f}{verdict}")
+    print(f"{f'no-op {count} / init {count}':32}{no_op.seconds / first.seconds:>8.2f}")
     print(f"{'init / git add and commit':32}{first.seconds / taken_in.seconds:>8.2f}")
     return int(any(ratio > budget for _, ratio, budget in rows))
 

@@ -55,6 +55,7 @@ def testbed(pytestconfig: pytest.Config, say: Callable[[str], None]) -> Iterator
     pytestconfig.stash[_LIVE] = [running]
     yield running
     stop_all()
+    running.close()
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,10 @@ class Testbed:
         self.clusters: dict[str, Cluster] = {}
         self._began = time.monotonic()
         self._words = say
+
+    def close(self) -> None:
+        """Let another run have the directory."""
+        self._lock.close()
         self._prepare()
         self._install_tools()
         self.etcd = Etcd(base)

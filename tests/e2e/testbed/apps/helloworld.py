@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PORT = 5000
+LINGER_SECONDS = 5.0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -30,5 +33,11 @@ class Handler(BaseHTTPRequestHandler):
         """No log: Envoy has one."""
 
 
+def end_slowly(*_: object) -> None:
+    """Go on answering until no caller knows this Pod any more, as a preStop hook would see to."""
+    threading.Timer(LINGER_SECONDS, os._exit, (0,)).start()
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end_slowly)
     ThreadingHTTPServer(("0.0.0.0", PORT), Handler).serve_forever()  # noqa: S104 - in the Pod's own network
