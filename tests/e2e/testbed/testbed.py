@@ -61,13 +61,13 @@ class Testbed:
         self.clusters: dict[str, Cluster] = {}
         self._began = time.monotonic()
         self._words = say
+        self._prepare()
+        self._install_tools()
+        self.etcd = Etcd(base)
 
     def close(self) -> None:
         """Let another run have the directory."""
         self._lock.close()
-        self._prepare()
-        self._install_tools()
-        self.etcd = Etcd(base)
 
     def say(self, words: str) -> None:
         """Tell people how it goes, with the seconds since the start."""
