@@ -30,7 +30,6 @@ class Base:
 
     Attributes:
         path: Relative to the repository.
-        title: What it is, for the head of its kustomization.yaml.
         operator: The IstioOperator that istioctl renders.
         content: The part of the result that goes here.
         token_of: ServiceAccount that gets an empty token Secret, with its namespace.
@@ -39,7 +38,6 @@ class Base:
     """
 
     path: str
-    title: str
     operator: Operator
     content: Content = Content.ALL_BUT_CRDS
     token_of: tuple[str, str] | None = None
@@ -68,13 +66,11 @@ def bases(inventory: Inventory) -> tuple[Base, ...]:
     result = [
         Base(
             crds_path(inventory),
-            "Istio's CustomResourceDefinitions, the same on every cluster",
             shared,
             Content.CRDS,
         ),
         Base(
             ingress_gateway_path(inventory),
-            "istio-system of the external cluster: the gateway to the control planes, its istiod",
             shared,
         ),
     ]
@@ -92,36 +88,30 @@ def _control_plane(inventory: Inventory, plane: ControlPlane) -> list[Base]:
     return [
         Base(
             path("istiod"),
-            f"the external istiod of '{plane.name}', on the external cluster",
             operators.istiod(inventory.mesh, plane, config),
         ),
         Base(
             path("config-cluster"),
-            f"what the config cluster of '{plane.name}' needs",
             operators.config_cluster(plane),
             token_of=("istiod", namespace),
         ),
         Base(
             path("remote-cluster"),
-            f"what each further remote cluster of '{plane.name}' needs",
             operators.remote_cluster(plane),
             token_of=("istio-reader-service-account", namespace),
         ),
         Base(
             path("gateways/ingress"),
-            f"ingress gateway on a remote cluster of '{plane.name}'",
             operators.ingress(plane),
             gateway=True,
         ),
         Base(
             path("gateways/egress"),
-            f"egress gateway on a remote cluster of '{plane.name}'",
             operators.egress(plane),
             gateway=True,
         ),
         Base(
             path("gateways/east-west"),
-            f"gateway for other networks on a remote cluster of '{plane.name}'",
             operators.east_west(plane),
             gateway=True,
             network_from=namespace,

@@ -117,6 +117,6 @@ def test_a_broken_cache_is_rendered_anew(
 @pytest.mark.usefixtures("empty_cache")
 def test_another_release_is_refused(istioctl_other: Path) -> None:
     program = Istioctl(istioctl_other, "1.28.3")
-    broken = [plan.Base("x", "x", {"kind": "IstioOperator", "spec": {"profile": "nowhere"}})]
+    broken = [plan.Base("x", {"kind": "IstioOperator", "spec": {"profile": "nowhere"}})]
     with pytest.raises(ExtcpError):
         bases.render(broken, "1.28.3", lambda: program)
