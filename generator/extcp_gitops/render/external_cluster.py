@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from extcp_gitops.render.deltas import Object
 
 ISTIOD_WEBHOOK_SERVICE_PORT: Final = 443
+_PORTS: Final = ((XDS_PORT, XDS_PORT), (WEBHOOK_PORT, ISTIOD_WEBHOOK_SERVICE_PORT))
 ROOT_CONFIG_MAP: Final = "istiod-root"
 ROOT_KEY: Final = "ca.crt"
 NETWORKING: Final = "networking.istio.io/v1"
@@ -96,17 +97,14 @@ def _gateway(plane: ControlPlane) -> Object:
     return _object(plane, NETWORKING, "Gateway", "external-istiod-gw", spec=spec)
 
 
+def _hop(plane: ControlPlane, outside: int, inside: int, **match: Any) -> dict[str, Any]:  # noqa: ANN401
+    """From a port of the gateway to a port of istiod's Service."""
+    destination = {"host": istiod_host(plane), "port": {"number": inside}}
+    return {"match": [{"port": outside, **match}], "route": [{"destination": destination}]}
+
+
 def _routes(plane: ControlPlane) -> Object:
-    routes = [
-        {
-            "match": [{"port": outside}],
-            "route": [{"destination": {"host": istiod_host(plane), "port": {"number": inside}}}],
-        }
-        for outside, inside in (
-            (XDS_PORT, XDS_PORT),
-            (WEBHOOK_PORT, ISTIOD_WEBHOOK_SERVICE_PORT),
-        )
-    ]
+    routes = [_hop(plane, *ports) for ports in _PORTS]
     spec = {"hosts": [plane.address], "gateways": ["external-istiod-gw"], "http": routes}
     return _object(plane, NETWORKING, "VirtualService", "external-istiod-vs", spec=spec)
 
@@ -181,15 +179,6 @@ def _passthrough_gateway(plane: ControlPlane) -> Object:
 
 
 def _passthrough_routes(plane: ControlPlane) -> Object:
-    routes = [
-        {
-            "match": [{"port": outside, "sniHosts": ["*"]}],
-            "route": [{"destination": {"host": istiod_host(plane), "port": {"number": inside}}}],
-        }
-        for outside, inside in (
-            (XDS_PORT, XDS_PORT),
-            (WEBHOOK_PORT, ISTIOD_WEBHOOK_SERVICE_PORT),
-        )
-    ]
+    routes = [_hop(plane, *ports, sniHosts=["*"]) for ports in _PORTS]
     spec = {"hosts": ["*"], "gateways": ["external-istiod-gw"], "tls": routes}
     return _object(plane, NETWORKING, "VirtualService", "external-istiod-vs", spec=spec)
