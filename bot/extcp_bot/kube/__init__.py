@@ -1,0 +1,1 @@
+"""Asking API servers that may be dead, slow, huge or lying, at no cost to anybody else."""

@@ -1,0 +1,218 @@
+"""One API server, asked in raw JSON: what several checks read is read once, page by page.
+
+The typed clients of the ``kubernetes`` package cost 25 to 40 times the work, read lists whole, and
+have no time limit of their own; they are built on aiohttp too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
+
+from extcp_bot.kube.answers import NOT_FOUND, Object, Reader
+from extcp_bot.kube.failure import NonsenseError
+from extcp_bot.kube.transport import JSON, Answer, Limits, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from extcp_bot.access.model import Access
+
+_METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_ANYTHING: Final = "*/*"
+_BUSY: Final = (429, 503)
+
+
+class Items(list[Object]):
+    """The objects of a list.
+
+    Attributes:
+        complete: False where the server has more than was asked for.
+    """
+
+    complete: bool = True
+
+
+class Client:
+    """Asks one API server.
+
+    Args:
+        access: The way there, and the credential.
+        limits: What it may cost.
+    """
+
+    def __init__(self, access: Access, limits: Limits | None = None) -> None:
+        self.access = access
+        self._limits = limits or Limits()
+        self._transport = Transport(access, self._limits)
+        self._reader = Reader(access)
+        self._reads: dict[tuple[str, str], asyncio.Task[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds that the server's clock is ahead of ours; None before its first answer."""
+        return self._transport.clock_skew
+
+    async def close(self) -> None:
+        """Give the connections back; what was read stays, a later request makes new ones."""
+        await self._transport.close()
+
+    async def find(self, path: str) -> Object | None:
+        """One object, read once.
+
+        Args:
+            path: Such as ``/api/v1/namespaces/a/configmaps/b``.
+
+        Returns:
+            None where there is none.
+
+        Raises:
+            CannotLookError: The server cannot be asked, or says nonsense.
+        """
+        found: Object | None = await self._once(path, JSON, self._find(path))
+        return found
+
+    async def text(self, path: str) -> str:
+        """An answer that is no object, such as that of ``/readyz``, read once.
+
+        Raises:
+            CannotLookError: As for :meth:`find`; also where the path does not exist.
+        """
+        said: str = await self._once(path, _ANYTHING, self._text(path))
+        return said
+
+    async def list(
+        self,
+        path: str,
+        *,
+        labels: str = "",
+        fields: str = "",
+        metadata_only: bool = False,
+        at_most: int | None = None,
+    ) -> Items:
+        """Objects of one kind, read once, page by page.
+
+        Args:
+            path: Such as ``/api/v1/namespaces/a/secrets``; one of a kind that the server does
+                not have gives an empty list.
+            labels: A label selector.
+            fields: A field selector.
+            metadata_only: Leave out spec, data and status.
+            at_most: Objects; where there are more, the result says that it is not complete.
+                Without it, more than the limit is an error.
+
+        Raises:
+            CannotLookError: As for :meth:`find`.
+        """
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        query = {name: selector for name, selector in selectors.items() if selector}
+        accept = _METADATA if metadata_only else JSON
+        key = f"{path}?{urlencode(query)}#{at_most or ''}"
+        found: Items = await self._once(key, accept, self._list(path, query, accept, at_most))
+        return found
+
+    async def create(self, path: str, body: Object, *, dry_run: bool = False) -> Object:
+        """Ask for an object to be made: a review, or with ``dry_run`` anything, which is not kept.
+
+        Args:
+            path: The collection.
+            body: The object.
+            dry_run: Go through admission and stop there.
+
+        Raises:
+            RejectedError: The server, or a webhook that it asked, says no.
+            CannotLookError: As for :meth:`find`.
+        """
+        if not dry_run and "reviews" not in path.rpartition("/")[2]:
+            raise ValueError("the checks change nothing: only reviews and dry runs are created")
+        query = "?dryRun=All&fieldManager=extcp-bot" if dry_run else ""
+        answer = await self._transport.request("POST", path + query, JSON, json.dumps(body))
+        return self._reader.object(answer, "create", path)
+
+    async def websocket(self, path: str, protocol: str) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket, for port-forwarding; whoever opens it closes it.
+
+        Args:
+            path: With its query.
+            protocol: The subprotocol.
+
+        Raises:
+            CannotLookError: As for :meth:`find`.
+        """
+        try:
+            return await self._transport.websocket(path, protocol)
+        except aiohttp.WSServerHandshakeError as error:
+            self._reader.require_ok(Answer(error.status, b"", {}), "get", path)
+            raise self._reader.nonsense(path, "no WebSocket") from None
+
+    async def _once(self, key: str, accept: str, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - JSON
+        """The result of the first such read, shared by all that ask.
+
+        A check that runs out of time gives up waiting; the read goes on for the others.
+        """
+        task = self._reads.get((key, accept))
+        if task is None:
+            task = self._reads[key, accept] = asyncio.ensure_future(work)
+            task.add_done_callback(_see_error)
+        else:
+            work.close()
+        return await asyncio.shield(task)
+
+    async def _find(self, path: str) -> Object | None:
+        answer = await self._get(path, JSON)
+        if answer.status == NOT_FOUND:
+            return None
+        return self._reader.object(answer, "get", path)
+
+    async def _text(self, path: str) -> str:
+        answer = await self._get(path, _ANYTHING)
+        return self._reader.require_ok(answer, "get", path).body.decode("utf-8", "replace")
+
+    async def _list(
+        self, path: str, query: dict[str, str], accept: str, at_most: int | None
+    ) -> Items:
+        found, token = Items(), ""
+        most = at_most or self._limits.objects
+        limit = {"limit": str(min(self._limits.page, most))}
+        while True:
+            words = urlencode({**limit, **query, **({"continue": token} if token else {})})
+            objects, token = self._reader.page(await self._get(f"{path}?{words}", accept), path)
+            found += objects
+            if not token:
+                return found
+            if len(found) >= most:
+                break
+        if at_most is None:
+            raise NonsenseError(
+                f"{self._reader.where(path)} holds more than {most} objects",
+                "look by hand: the bot does not read that much of one cluster",
+                path,
+            )
+        found.complete = False
+        return found
+
+    async def _get(self, path: str, accept: str) -> Answer:
+        """A read, with one second try at a server that says that it is busy."""
+        answer = await self._transport.request("GET", path, accept)
+        if answer.status in _BUSY:
+            asked = answer.headers.get("Retry-After", "1")
+            seconds = float(asked) if asked.isdecimal() else 1.0
+            await asyncio.sleep(min(seconds, self._limits.pause))
+            answer = await self._transport.request("GET", path, accept)
+        return answer
+
+
+def _see_error(task: asyncio.Task[Any]) -> None:
+    """Mark an error as seen, for a read whose readers have all given up."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,214 @@
+"""Requests to one server: a limit on seconds and bytes, no redirects, one look at a dead one.
+
+A server that cannot be reached is asked once, not once for each check, and the credential goes
+to nobody else. Errors become words for a person; what was sent never gets into them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+
+from extcp_bot.kube import tls
+from extcp_bot.kube.failure import NonsenseError, NoRouteError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extcp_bot.access.model import Access
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one API server may cost.
+
+    Attributes:
+        connect: Seconds until a connection stands, TLS included.
+        request: Seconds for a request from beginning to end.
+        bytes: Of one answer.
+        page: Objects asked for at once.
+        objects: Of one list, over all pages.
+        connections: At once.
+        pause: Longest seconds to wait for a busy server before the one second try.
+    """
+
+    connect: float = 3.0
+    request: float = 10.0
+    bytes: int = 16 << 20
+    page: int = 250
+    objects: int = 5_000
+    connections: int = 6
+    pause: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said: the status, the whole body, the headers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Transport:
+    """The connections to one server.
+
+    Args:
+        access: The way there, and the credential.
+        limits: What it may cost.
+
+    Attributes:
+        clock_skew: Seconds that the server's clock is ahead of ours; None before an answer.
+    """
+
+    def __init__(self, access: Access, limits: Limits) -> None:
+        self._access = access
+        self._limits = limits
+        self.clock_skew: float | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._unreachable: NoRouteError | None = None
+
+    async def close(self) -> None:
+        """Give the connections back; a later request makes new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def request(
+        self, method: str, path: str, accept: str = JSON, body: str | None = None
+    ) -> Answer:
+        """Send a request and read the whole answer.
+
+        Raises:
+            CannotLookError: The server does not answer in time, or with too much.
+        """
+        self._require_route()
+        try:
+            # Around everything: a server that sends a byte a second never runs into a read limit.
+            async with (
+                asyncio.timeout(self._limits.request),
+                self._open().request(
+                    method,
+                    self._access.server + path,
+                    data=body,
+                    headers=self._headers(accept),
+                    allow_redirects=False,
+                    server_hostname=self._access.tls_server_name,
+                    proxy=self._access.proxy,
+                ) as answer,
+            ):
+                self._note_time(answer.headers.get("Date"))
+                return Answer(answer.status, await self._body(answer, path), answer.headers)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._no_route(error, path) from None
+
+    async def websocket(self, path: str, protocol: str) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket; its messages are limited in size, its time is the caller's.
+
+        Raises:
+            aiohttp.WSServerHandshakeError: The server answers, and does not switch.
+            CannotLookError: The server does not answer in time.
+        """
+        self._require_route()
+        try:
+            async with asyncio.timeout(self._limits.request):
+                return await self._open().ws_connect(
+                    self._access.server + path,
+                    protocols=[protocol],
+                    headers=self._headers(JSON),
+                    max_msg_size=self._limits.bytes,
+                    server_hostname=self._access.tls_server_name,
+                    proxy=self._access.proxy,
+                )
+        except aiohttp.WSServerHandshakeError:
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._no_route(error, path) from None
+
+    async def _body(self, answer: aiohttp.ClientResponse, path: str) -> bytes:
+        raw = bytearray()
+        async for chunk in answer.content.iter_any():
+            raw += chunk
+            if len(raw) > self._limits.bytes:
+                raise NonsenseError(
+                    f"{self._access.host} answers with more than {self._limits.bytes >> 20} MiB",
+                    "look by hand: the bot does not read that much at once",
+                    path,
+                )
+        return bytes(raw)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=self._limits.connections, ssl=tls.context(self._access)
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._limits.connect),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    def _headers(self, accept: str) -> dict[str, str]:
+        headers = {
+            "Accept": accept,
+            # An answer that unpacks to gigabytes is no answer.
+            "Accept-Encoding": "identity",
+            "Content-Type": JSON,
+            "User-Agent": "extcp-bot",
+        }
+        if self._access.token is not None:
+            headers["Authorization"] = f"Bearer {self._access.token.reveal()}"
+        return headers
+
+    def _note_time(self, date: str | None) -> None:
+        if date is None or self.clock_skew is not None:
+            return
+        with contextlib.suppress(ValueError, TypeError):
+            self.clock_skew = (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
+
+    def _require_route(self) -> None:
+        if self._unreachable is not None:
+            raise self._unreachable
+
+    def _no_route(self, error: Exception, path: str) -> NoRouteError:
+        found = NoRouteError(
+            f"{self._access.host} does not answer: {_reason(error)}",
+            f"check the route from here to it, and the server that {self._access.origin} names",
+            path,
+        )
+        # One slow answer says nothing of the next; a connection that cannot be made does.
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            self._unreachable = found
+        return found
+
+
+_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (aiohttp.ClientConnectorDNSError, "its name is not in DNS"),
+    (aiohttp.ClientSSLError, "it does not speak TLS"),
+    (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    (TimeoutError, "no answer in time"),
+)
+
+
+def _reason(error: Exception) -> str:
+    """Words for a person; never the text of the error, which may hold what was sent."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+        why = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "?"
+        return f"its certificate is not trusted ({why})"
+    for kind, words in _WORDS:
+        if isinstance(error, kind):
+            return words
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection ({error.os_error.strerror or type(error.os_error).__name__})"
+    return f"the connection broke ({type(error).__name__})"
