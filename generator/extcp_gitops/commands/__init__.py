@@ -1,1 +1,4 @@
-"""One command a file: parse, call, print, return. Only this folder and cli.py know Click."""
+"""One command a file: parse, call, print, return.
+
+Only this folder, commandline.py and cli.py know Click.
+"""

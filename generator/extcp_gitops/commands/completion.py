@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+
+from extcp_gitops import commandline
 
 
 @click.command(
@@ -18,8 +19,4 @@ Examples:
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print a script that completes commands and options in SHELL."""
-    script = get_completion_class(shell)
-    if script is None:
-        raise click.UsageError(f"Click knows no completion for {shell}.")
-    root = ctx.find_root().command
-    click.echo(script(root, {}, "extcp-gitops", "_EXTCP_GITOPS_COMPLETE").source())
+    commandline.print_completion(ctx, shell)
