@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from extcp_bot.kube.client import Client
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.kube.transport import Limits
+from extcp_bot.live import dns
+from extcp_bot.live.once import Once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from extcp_bot.access.model import Access
@@ -48,6 +50,10 @@ class Fleet:
         settings: For the checks.
         limits: For each API server.
         now: The time; tests set it.
+        connect_to: Where an address of a control plane leads in place of what DNS says, as with
+            curl's option of that name: host and port to host and port.
+        lookup: The IP addresses of a host; tests set it.
+        once: What several checks want done once, other than reads of API servers.
     """
 
     inventory: Inventory
@@ -58,6 +64,9 @@ class Fleet:
     settings: Settings = field(default_factory=Settings)
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    connect_to: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    lookup: Callable[[str], Awaitable[tuple[str, ...]]] = dns.lookup
+    once: Once = field(default_factory=Once, init=False, repr=False)
     _clients: dict[str, Client] = field(default_factory=dict, init=False, repr=False)
 
     def api(self, cluster: str) -> Client:
