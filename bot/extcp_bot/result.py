@@ -24,7 +24,8 @@ DOCUMENT: Final = "docs/checks.md"
 _LONGEST: Final = 600
 _SCANNED: Final = 8 * _LONGEST
 _SPACES: Final = re.compile(r"\s+")
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+_LAST_WORD: Final = re.compile(r"\S*\Z")
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 def clean(text: str) -> str:
@@ -34,15 +35,17 @@ def clean(text: str) -> str:
     terminal or a reader would obey and not see becomes ``\u001b`` and the like.
     """
     if len(text) > _SCANNED:  # not within a word: half a token would not be known for one
-        text = text[:_SCANNED].rpartition(" ")[0]
-    line = _SPACES.sub(" ", redact(hide(text))).strip()
-    shown = "".join(_visible(character) for character in line)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+        text = f"{_LAST_WORD.sub('', text[:_SCANNED])} …"
+    lines = redact(hide(text))
+    line = _SPACES.sub(" ", lines).strip()
+    if line != lines:  # some credentials are known by their lines, some only where they are one
+        line = redact(line)
+    if not (line.isascii() and line.isprintable()):
+        line = hide("".join(map(_visible, line)))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def _visible(character: str) -> str:
-    if character.isascii() and character.isprintable():
-        return character
     if unicodedata.category(character) in _INVISIBLE:
         return f"\\u{ord(character):04x}"
     return character
@@ -185,7 +188,8 @@ class Report:
         bad = {result.severity for result in self.results if result.state is State.UNHEALTHY}
         if bad - {Severity.WARNING}:
             return ExitCode.FINDINGS
-        if not self.complete or State.UNKNOWN in self.states().values():
+        is_partial = not self.complete or not self.results
+        if is_partial or State.UNKNOWN in self.states().values():
             return ExitCode.COULD_NOT_TELL
         return ExitCode.OK
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from extcp_bot.checks.model import Scope, State, unknown
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.result import Report, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 
     from extcp_bot.checks.model import Check, Observation
     from extcp_bot.target import Fleet, Target
 
 WORKERS: Final = 64
+_REPORT: Final = "please report it, with the support bundle"
 _SLOW: Final = "raise --timeout, or find out what makes the cluster slow"
 
 
@@ -136,10 +138,14 @@ def new_report(fleet: Fleet, work: Iterable[Job]) -> Report:
 
 
 async def _release(fleet: Fleet, name: str) -> None:
-    """A thousand clusters would hold more connections than a process may have."""
+    """A thousand clusters would hold more connections than a process may have.
+
+    Those whose objects speak of other clusters, too, are read until the end.
+    """
     access = fleet.access.get(name)
-    if access is not None and not isinstance(access, CannotLookError):
-        await fleet.api(name).close()
+    if access is None or isinstance(access, CannotLookError) or name in fleet.hubs:
+        return
+    await fleet.api(name).release()
 
 
 async def _run(job: Job, seconds: float, results: list[Result]) -> None:
@@ -149,22 +155,29 @@ async def _run(job: Job, seconds: float, results: list[Result]) -> None:
     def say(seen: Observation) -> None:
         results.append(Result.of(job.check, job.target, seen, time.monotonic() - began))
 
-    said = 0
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
-            async for seen in job.check.look(job.target):
-                said += 1
-                say(seen)
+        async with limit:
+            await _look(job, say)
     except CannotLookError as error:
         say(unknown(error.looked_at or job.check.title, error.why, error.remedy))
-    except TimeoutError:
-        say(unknown(job.check.title, f"the check took longer than {seconds:g} s", _SLOW))
     except Exception as error:  # noqa: BLE001 - one check's bug costs its own result only
-        why = f"a bug in the check ({type(error).__name__})"
-        say(unknown(job.check.title, why, "please report it, with the support bundle"))
-    else:
-        if not said:
-            raise AssertionError(f"{job.check.code} said nothing about {job.target.cluster.name}")
+        if limit.expired():
+            why, remedy = f"the check took longer than {seconds:g} s", _SLOW
+        else:
+            why, remedy = f"a bug in the check ({type(error).__name__})", _REPORT
+        say(unknown(job.check.title, why, remedy))
+
+
+async def _look(job: Job, say: Callable[[Observation], None]) -> None:
+    said = 0
+    looking = cast("AsyncGenerator[Observation, None]", job.check.look(job.target))
+    async with aclosing(looking):
+        async for seen in looking:
+            say(seen)
+            said += 1
+    if not said:
+        raise AssertionError(f"{job.check.code} said nothing about {job.target.cluster.name}")
 
 
 def is_healthy(results: Iterable[Result]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,7 +15,7 @@ from extcp_bot.live import dns
 from extcp_bot.live.once import Once
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
     from pathlib import Path
 
     from extcp_bot.access.model import Access
@@ -30,11 +31,13 @@ class Settings:
             each cluster.
         expiry: Share of a credential's life that is left when its end becomes a warning.
         certificate_days: Days before the end of a certificate at which it becomes a warning.
+        minimum_replicas: Fewer ready replicas of istiod or of its gateway are a warning.
     """
 
     probe_namespace: str = ""
     expiry: float = 0.2
     certificate_days: int = 14
+    minimum_replicas: int = 1
 
 
 @dataclass
@@ -47,6 +50,8 @@ class Fleet:
         access: How each cluster is reached, by name, or why it is not.
         argocd: How the API server that holds Argo CD's objects is reached, or why it is not.
         contexts: kubeconfig context by cluster, for the commands of remedies.
+        argocd_context: That of the API server that holds Argo CD's objects; empty where it is that
+            of the external cluster.
         settings: For the checks.
         limits: For each API server.
         now: The time; tests set it.
@@ -61,6 +66,7 @@ class Fleet:
     access: Mapping[str, Access | CannotLookError]
     argocd: Access | CannotLookError
     contexts: Mapping[str, str] = field(default_factory=dict)
+    argocd_context: str = ""
     settings: Settings = field(default_factory=Settings)
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -80,10 +86,7 @@ class Fleet:
     @property
     def argocd_api(self) -> Client:
         """The API server that holds Argo CD's objects; raises as :meth:`api`."""
-        for name, access in self.access.items():
-            if access == self.argocd:
-                return self._client(name, access)
-        return self._client("", self.argocd)
+        return self._client(self._argocd_name, self.argocd)
 
     def targets(self) -> list[Target]:
         """The external cluster with each control plane, then each remote cluster with its own."""
@@ -92,10 +95,21 @@ class Fleet:
         remotes = (Target(self, c, inventory.control_plane_of(c)) for c in inventory.remotes)
         return [*planes, *remotes]
 
+    @property
+    def hubs(self) -> Collection[str]:
+        """The clusters that are read for the sake of others: the external one, config clusters."""
+        mesh = self.inventory.mesh
+        return {mesh.external_cluster, *(plane.config_cluster for plane in mesh.control_planes)}
+
     async def close(self) -> None:
         """Give all connections back."""
-        for client in self._clients.values():
-            await client.close()
+        await asyncio.gather(*(client.close() for client in self._clients.values()))
+
+    @cached_property
+    def _argocd_name(self) -> str:
+        """The name of the cluster that holds Argo CD's objects; empty where it is none of ours."""
+        same = (name for name, access in self.access.items() if access == self.argocd)
+        return next(same, "")
 
     def _client(self, name: str, access: Access | CannotLookError) -> Client:
         if isinstance(access, CannotLookError):
@@ -155,6 +169,7 @@ class Target:
             "external_directory": names.external.directory,
             "context": contexts.get(self.cluster.name, self.cluster.name),
             "external": contexts.get(external, external),
+            "argocd": self.fleet.argocd_context or contexts.get(external, external),
             "config": contexts.get(config, config),
             "config_cluster": config,
             "namespace": self.plane.namespace,

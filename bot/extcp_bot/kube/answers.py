@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from extcp_bot.kube.failure import CannotLookError, NonsenseError, NotAllowedError, RejectedError
+from extcp_bot.kube.failure import (
+    CannotLookError,
+    NonsenseError,
+    NoRouteError,
+    NotAllowedError,
+    RejectedError,
+)
+from extcp_bot.kube.transport import REDIRECTS
 
 if TYPE_CHECKING:
     from extcp_bot.access.model import Access
@@ -13,11 +20,15 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-NOT_FOUND: Final = 404
+BUSY: Final = (429, 503)
+_NOT_FOUND: Final = 404
+# What an API server says of a group that it does not have, and never of anything else.
+_NO_SUCH_PATH: Final = b"404 page not found"
 _OK: Final = range(200, 300)
-_REDIRECTS: Final = range(300, 400)
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
+_OBJECT_DEPTH: Final = 5  # /apis/GROUP/VERSION/PLURAL/NAME
+_TEXTS: Final = ("namespace", "creationTimestamp", "deletionTimestamp", "uid", "resourceVersion")
 # RBAC says this; admission (PodSecurity, quotas, webhooks) says 403 as well, in other words.
 _RBAC_WORDS: Final = (
     ' cannot create resource "',
@@ -48,11 +59,31 @@ class Reader:
             return answer
         raise self._refusal(answer, verb, path)
 
+    def is_missing(self, answer: Answer, path: str) -> bool:
+        """Whether the server has no such object, or no such kind.
+
+        Raises:
+            NonsenseError: A 404, and not one of an API server: who asks a web server for what is
+                wrong would be told that nothing is.
+        """
+        if answer.status != _NOT_FOUND:
+            return False
+        if _message(answer.body) or answer.body.strip() == _NO_SUCH_PATH:
+            return True
+        raise self.nonsense(path, "HTTP 404 and no Status object")
+
+    def found(self, answer: Answer, path: str) -> Object:
+        """The object that stands at a path of the API; raises as :meth:`require_ok`."""
+        found = self.object(answer, "get", path)
+        if _is_of_object(path) and not _is_object(found):
+            raise self.nonsense(path, "JSON that is no object of Kubernetes")
+        return found
+
     def object(self, answer: Answer, verb: str, path: str) -> Object:
-        """The object of an answer; raises as :meth:`require_ok`."""
+        """The JSON object of an answer; raises as :meth:`require_ok`."""
         body = self.require_ok(answer, verb, path).body
         try:
-            found = json.loads(body)
+            found = json.loads(body, parse_constant=_refuse)
         except (ValueError, RecursionError):
             what = "HTML" if body.lstrip()[:1] == b"<" else "no JSON"
             raise self.nonsense(path, what) from None
@@ -62,7 +93,7 @@ class Reader:
 
     def page(self, answer: Answer, path: str) -> tuple[list[Object], str]:
         """The objects of one page of a list, and the token of the next one; raises as above."""
-        if answer.status == NOT_FOUND:  # the server does not have this kind
+        if self.is_missing(answer, path):
             return [], ""
         page = self.object(answer, "list", path)
         items = page.get("items") or []
@@ -95,20 +126,51 @@ class Reader:
         if status == _FORBIDDEN and (verb != "create" or any(w in message for w in _RBAC_WORDS)):
             why = f"{where}: the credential of {origin} may not {verb} it"
             return NotAllowedError(status, why, "grant it what 'extcp-bot rbac' prints", path)
-        if status in _REDIRECTS:
+        if status in REDIRECTS:
             return self.nonsense(path, f"HTTP {status}, a redirect")
+        if status in BUSY:
+            why = f"{where}: the server says that it is too busy (HTTP {status})"
+            return NoRouteError(why, "try again later; see what keeps the API server busy", path)
         if not message:
             return self.nonsense(path, f"HTTP {status} and no Status object")
-        return RejectedError(status, message, path)
+        return RejectedError(status, message, where, path)
 
 
 def _message(body: bytes) -> str:
+    """The message of a Status object; empty where it is none."""
     try:
-        message = json.loads(body)["message"]
+        status = json.loads(body)
+        message = status["message"] if status["kind"] == "Status" else None
     except (ValueError, LookupError, TypeError, RecursionError):
         return ""
     return message if isinstance(message, str) else ""
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"JSON has no {constant}")
+
+
+def _is_of_object(path: str) -> bool:
+    """Whether an object is at a path, and not a version or what the server says of itself."""
+    core = path.startswith("/api/v1/")
+    return core or (path.startswith("/apis/") and path.count("/") >= _OBJECT_DEPTH)
+
+
 def _is_object(item: object) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("metadata", {}), dict)
+    """Whether what checks rely on everywhere is of the types that every API server gives it."""
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    return (
+        isinstance(item, dict)
+        and isinstance(metadata, dict)
+        and isinstance(metadata.get("name"), str)
+        and all(isinstance(metadata.get(name, ""), str | None) for name in _TEXTS)
+        and all(map(_are_texts, (metadata.get("labels"), metadata.get("annotations"))))
+        and all(isinstance(item.get(name), dict | None) for name in ("spec", "status"))
+        and _are_texts(item.get("data"))
+    )
+
+
+def _are_texts(values: object) -> bool:
+    return values is None or (
+        isinstance(values, dict) and all(isinstance(value, str) for value in values.values())
+    )

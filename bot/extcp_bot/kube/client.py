@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlencode
 
 import aiohttp
 
-from extcp_bot.kube.answers import NOT_FOUND, Object, Reader
+from extcp_bot.kube.answers import BUSY, Object, Reader
 from extcp_bot.kube.failure import NonsenseError
 from extcp_bot.kube.transport import JSON, Answer, Limits, Transport
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _ANYTHING: Final = "*/*"
-_BUSY: Final = (429, 503)
+_SPARE_PAGES: Final = 16  # a server may give shorter pages than it was asked for
 
 
 class Items(list[Object]):
@@ -35,6 +36,14 @@ class Items(list[Object]):
     """
 
     complete: bool = True
+
+
+@dataclass(slots=True)
+class _Read:
+    """A read that is under way or done, and how many wait for it."""
+
+    task: asyncio.Task[Any]
+    waiting: int = 0
 
 
 class Client:
@@ -50,7 +59,7 @@ class Client:
         self._limits = limits or Limits()
         self._transport = Transport(access, self._limits)
         self._reader = Reader(access)
-        self._reads: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._reads: dict[tuple[str, str], _Read] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,8 +72,17 @@ class Client:
         """Seconds that the server's clock is ahead of ours; None before its first answer."""
         return self._transport.clock_skew
 
+    async def release(self) -> None:
+        """Keep no connection any longer than somebody uses it; what was read stays."""
+        await self._transport.release()
+
     async def close(self) -> None:
         """Give the connections back; what was read stays, a later request makes new ones."""
+        unfinished = {key: read for key, read in self._reads.items() if not read.task.done()}
+        for key, read in unfinished.items():
+            read.task.cancel()
+            del self._reads[key]
+        await asyncio.gather(*(read.task for read in unfinished.values()), return_exceptions=True)
         await self._transport.close()
 
     async def find(self, path: str) -> Object | None:
@@ -136,7 +154,10 @@ class Client:
         if not dry_run and "reviews" not in path.rpartition("/")[2]:
             raise ValueError("the checks change nothing: only reviews and dry runs are created")
         query = "?dryRun=All&fieldManager=extcp-bot" if dry_run else ""
-        answer = await self._transport.request("POST", path + query, JSON, json.dumps(body))
+        seconds = self._limits.admission if dry_run else None
+        answer = await self._transport.request(
+            "POST", path + query, JSON, json.dumps(body), seconds
+        )
         return self._reader.object(answer, "create", path)
 
     async def websocket(self, path: str, protocol: str) -> aiohttp.ClientWebSocketResponse:
@@ -155,24 +176,41 @@ class Client:
             self._reader.require_ok(Answer(error.status, b"", {}), "get", path)
             raise self._reader.nonsense(path, "no WebSocket") from None
 
+    async def once(self, key: str, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - of any type
+        """What ``work`` gives, done once for all checks that ask with the same key.
+
+        For what several of them want, and what takes more than a read of one path.
+
+        Args:
+            key: Of this client's reads, such as the path and what comes behind it.
+            work: To be done where nobody has asked yet.
+        """
+        return await self._once(key, "", work)
+
     async def _once(self, key: str, accept: str, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - JSON
         """The result of the first such read, shared by all that ask.
 
-        A check that runs out of time gives up waiting; the read goes on for the others.
+        A check that runs out of time gives up waiting, and the read goes on for the others; with
+        the last of them it ends, for a server may go on for ever.
         """
-        task = self._reads.get((key, accept))
-        if task is None:
-            task = self._reads[key, accept] = asyncio.ensure_future(work)
-            task.add_done_callback(_see_error)
+        read = self._reads.get((key, accept))
+        if read is None:
+            read = self._reads[key, accept] = _Read(asyncio.ensure_future(work))
+            read.task.add_done_callback(_see_error)
         else:
             work.close()
-        return await asyncio.shield(task)
+        read.waiting += 1
+        try:
+            return await asyncio.shield(read.task)
+        finally:
+            read.waiting -= 1
+            if not read.waiting and not read.task.done():
+                read.task.cancel()
+                self._reads.pop((key, accept), None)
 
     async def _find(self, path: str) -> Object | None:
         answer = await self._get(path, JSON)
-        if answer.status == NOT_FOUND:
-            return None
-        return self._reader.object(answer, "get", path)
+        return None if self._reader.is_missing(answer, path) else self._reader.found(answer, path)
 
     async def _text(self, path: str) -> str:
         answer = await self._get(path, _ANYTHING)
@@ -183,15 +221,18 @@ class Client:
     ) -> Items:
         found, token = Items(), ""
         most = at_most or self._limits.objects
-        limit = {"limit": str(min(self._limits.page, most))}
-        while True:
-            words = urlencode({**limit, **query, **({"continue": token} if token else {})})
-            objects, token = self._reader.page(await self._get(f"{path}?{words}", accept), path)
+        page = min(self._limits.page, most)
+        for _ in range(most // page + _SPARE_PAGES):
+            words = {"limit": page, **query, **({"continue": token} if token else {})}
+            answer = await self._get(f"{path}?{urlencode(words)}", accept)
+            objects, token = self._reader.page(answer, path)
             found += objects
             if not token:
                 return found
             if len(found) >= most:
                 break
+        else:
+            raise self._reader.nonsense(path, "pages without end")
         if at_most is None:
             raise NonsenseError(
                 f"{self._reader.where(path)} holds more than {most} objects",
@@ -204,7 +245,7 @@ class Client:
     async def _get(self, path: str, accept: str) -> Answer:
         """A read, with one second try at a server that says that it is busy."""
         answer = await self._transport.request("GET", path, accept)
-        if answer.status in _BUSY:
+        if answer.status in BUSY:
             asked = answer.headers.get("Retry-After", "1")
             seconds = float(asked) if asked.isdecimal() else 1.0
             await asyncio.sleep(min(seconds, self._limits.pause))

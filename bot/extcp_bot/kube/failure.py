@@ -20,7 +20,10 @@ class CannotLookError(Exception):
 
 
 class NoRouteError(CannotLookError):
-    """The server cannot be reached, does not speak TLS as it should, or does not answer in time."""
+    """The server cannot be reached, does not speak TLS as it should, or does not answer in time.
+
+    Nor does one that says that it is too busy.
+    """
 
 
 class NotAllowedError(CannotLookError):
@@ -47,7 +50,8 @@ class RejectedError(CannotLookError):
         message: The message of the Status; a cluster's own words, so neither short nor harmless.
     """
 
-    def __init__(self, status: int, message: str, looked_at: str = "") -> None:
-        super().__init__(f"HTTP {status}", "see the API server's log", looked_at)
+    def __init__(self, status: int, message: str, where: str, looked_at: str = "") -> None:
+        why = f"{where}: the server says no (HTTP {status})"
+        super().__init__(why, "see the API server's log", looked_at)
         self.status = status
         self.message = message

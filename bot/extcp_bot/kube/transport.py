@@ -1,7 +1,8 @@
 """Requests to one server: a limit on seconds and bytes, no redirects, one look at a dead one.
 
-A server that cannot be reached is asked once, not once for each check, and the credential goes
-to nobody else. Errors become words for a person; what was sent never gets into them.
+A server that cannot be reached, or that lets the time of its first request pass, is asked no more;
+the credential goes to nobody else. Errors become words for a person; what was sent never gets into
+them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import weakref
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,11 +22,12 @@ from extcp_bot.kube import tls
 from extcp_bot.kube.failure import NonsenseError, NoRouteError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from extcp_bot.access.model import Access
 
 JSON: Final = "application/json"
+REDIRECTS: Final = range(300, 400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +37,17 @@ class Limits:
     Attributes:
         connect: Seconds until a connection stands, TLS included.
         request: Seconds for a request from beginning to end.
+        admission: The same for one that goes through admission, where each webhook may take 10 s.
         bytes: Of one answer.
         page: Objects asked for at once.
         objects: Of one list, over all pages.
-        connections: At once.
+        connections: Requests at once; each takes a connection.
         pause: Longest seconds to wait for a busy server before the one second try.
     """
 
     connect: float = 3.0
     request: float = 10.0
+    admission: float = 18.0
     bytes: int = 16 << 20
     page: int = 250
     objects: int = 5_000
@@ -74,8 +79,14 @@ class Transport:
         self._access = access
         self._limits = limits
         self.clock_skew: float | None = None
+        # Not the connector's own queue: who waits there would be counted as waiting for the server.
+        self._slots = asyncio.Semaphore(limits.connections)
+        self._busy = 0
+        self._is_released = False
+        self._has_answered = False
         self._session: aiohttp.ClientSession | None = None
-        self._unreachable: NoRouteError | None = None
+        self._sockets: weakref.WeakSet[aiohttp.ClientWebSocketResponse] = weakref.WeakSet()
+        self._unreachable = ""
 
     async def close(self) -> None:
         """Give the connections back; a later request makes new ones."""
@@ -83,33 +94,47 @@ class Transport:
         if session is not None:
             await session.close()
 
+    async def release(self) -> None:
+        """Keep no connection any longer than somebody uses it."""
+        self._is_released = True
+        if not self._busy and all(socket.closed for socket in self._sockets):
+            await self.close()
+
     async def request(
-        self, method: str, path: str, accept: str = JSON, body: str | None = None
+        self,
+        method: str,
+        path: str,
+        accept: str = JSON,
+        body: str | None = None,
+        seconds: float | None = None,
     ) -> Answer:
         """Send a request and read the whole answer.
+
+        Args:
+            method: Of HTTP.
+            path: With its query.
+            accept: Media types.
+            body: JSON.
+            seconds: From beginning to end; the limit for a request where not given.
 
         Raises:
             CannotLookError: The server does not answer in time, or with too much.
         """
-        self._require_route()
-        try:
-            # Around everything: a server that sends a byte a second never runs into a read limit.
-            async with (
-                asyncio.timeout(self._limits.request),
-                self._open().request(
-                    method,
-                    self._access.server + path,
-                    data=body,
-                    headers=self._headers(accept),
-                    allow_redirects=False,
-                    server_hostname=self._access.tls_server_name,
-                    proxy=self._access.proxy,
-                ) as answer,
-            ):
+        # Around everything: a server that sends a byte a second never runs into a read limit.
+        async with self._turn(path, seconds or self._limits.request) as session:
+            async with session.request(
+                method,
+                self._access.server + path,
+                data=body,
+                headers=self._headers(accept),
+                allow_redirects=False,
+                server_hostname=self._access.tls_server_name,
+                proxy=self._access.proxy,
+            ) as answer:
                 self._note_time(answer.headers.get("Date"))
-                return Answer(answer.status, await self._body(answer, path), answer.headers)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._no_route(error, path) from None
+                said = Answer(answer.status, await self._body(answer, path), answer.headers)
+            self._has_answered = True
+            return said
 
     async def websocket(self, path: str, protocol: str) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket; its messages are limited in size, its time is the caller's.
@@ -118,21 +143,35 @@ class Transport:
             aiohttp.WSServerHandshakeError: The server answers, and does not switch.
             CannotLookError: The server does not answer in time.
         """
-        self._require_route()
-        try:
-            async with asyncio.timeout(self._limits.request):
-                return await self._open().ws_connect(
-                    self._access.server + path,
-                    protocols=[protocol],
-                    headers=self._headers(JSON),
-                    max_msg_size=self._limits.bytes,
-                    server_hostname=self._access.tls_server_name,
-                    proxy=self._access.proxy,
-                )
-        except aiohttp.WSServerHandshakeError:
-            raise
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._no_route(error, path) from None
+        async with self._turn(path, self._limits.request) as session:
+            socket = await session.ws_connect(
+                self._access.server + path,
+                protocols=[protocol],
+                headers=self._headers(JSON),
+                max_msg_size=self._limits.bytes,
+                server_hostname=self._access.tls_server_name,
+                proxy=self._access.proxy,
+            )
+            self._sockets.add(socket)
+            return socket
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, path: str, seconds: float) -> AsyncIterator[aiohttp.ClientSession]:
+        """The session, for one request, once it is its turn."""
+        async with self._slots:
+            self._require_route(path)
+            self._busy += 1
+            try:
+                async with asyncio.timeout(seconds):
+                    yield self._open()
+            except aiohttp.WSServerHandshakeError:
+                raise
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                raise self._failed(error, path) from None
+            finally:
+                self._busy -= 1
+                if self._is_released:
+                    await self.release()
 
     async def _body(self, answer: aiohttp.ClientResponse, path: str) -> bytes:
         raw = bytearray()
@@ -148,13 +187,11 @@ class Transport:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=self._limits.connections, ssl=tls.context(self._access)
-            )
             self._session = aiohttp.ClientSession(
-                connector=connector,
-                timeout=aiohttp.ClientTimeout(total=None, connect=self._limits.connect),
+                connector=aiohttp.TCPConnector(limit=0, ssl=tls.context(self._access)),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=[_no_redirects],
             )
         return self._session
 
@@ -176,25 +213,43 @@ class Transport:
         with contextlib.suppress(ValueError, TypeError):
             self.clock_skew = (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
 
-    def _require_route(self) -> None:
-        if self._unreachable is not None:
-            raise self._unreachable
+    def _require_route(self, path: str) -> None:
+        if self._unreachable:
+            raise self._no_route(self._unreachable, path)
 
-    def _no_route(self, error: Exception, path: str) -> NoRouteError:
-        found = NoRouteError(
-            f"{self._access.host} does not answer: {_reason(error)}",
+    def _failed(self, error: Exception, path: str) -> NoRouteError:
+        why = _reason(error)
+        # One slow answer says nothing of the next; a connection that cannot be made does, and so
+        # does the silence of a server that has never said anything.
+        cannot_connect = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+        is_silent = isinstance(error, TimeoutError) and not self._has_answered
+        if is_silent or isinstance(error, cannot_connect):
+            self._unreachable = why
+        return self._no_route(why, path)
+
+    def _no_route(self, why: str, path: str) -> NoRouteError:
+        return NoRouteError(
+            f"{self._access.host} does not answer: {why}",
             f"check the route from here to it, and the server that {self._access.origin} names",
             path,
         )
-        # One slow answer says nothing of the next; a connection that cannot be made does.
-        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            self._unreachable = found
-        return found
+
+
+async def _no_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """For the handshake of a WebSocket, which has no option of its own against them."""
+    answer = await handler(request)
+    if answer.status in REDIRECTS and "Upgrade" in request.headers:
+        answer.close()
+        raise aiohttp.WSServerHandshakeError(answer.request_info, (), status=answer.status)
+    return answer
 
 
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorDNSError, "its name is not in DNS"),
-    (aiohttp.ClientSSLError, "it does not speak TLS"),
+    (aiohttp.ClientProxyConnectionError, "no connection to the proxy"),
+    (aiohttp.ClientHttpProxyError, "the proxy refuses"),
     (aiohttp.ConnectionTimeoutError, "no connection in time"),
     (TimeoutError, "no answer in time"),
 )
@@ -206,6 +261,8 @@ def _reason(error: Exception) -> str:
         cause = error.certificate_error
         why = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "?"
         return f"its certificate is not trusted ({why})"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return f"it does not speak TLS as it should ({getattr(error.os_error, 'reason', '?')})"
     for kind, words in _WORDS:
         if isinstance(error, kind):
             return words
