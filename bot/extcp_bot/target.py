@@ -12,7 +12,7 @@ from extcp_bot.kube.client import Client
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.kube.transport import Limits
 from extcp_bot.live import dns
-from extcp_bot.live.once import Once
+from extcp_bot.once import Once
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -102,7 +102,8 @@ class Fleet:
         return {mesh.external_cluster, *(plane.config_cluster for plane in mesh.control_planes)}
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """End what is under way, and give all connections back."""
+        await self.once.close()
         await asyncio.gather(*(client.close() for client in self._clients.values()))
 
     @cached_property

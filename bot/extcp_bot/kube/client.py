@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -17,11 +16,14 @@ import aiohttp
 from extcp_bot.kube.answers import BUSY, Object, Reader
 from extcp_bot.kube.failure import NonsenseError
 from extcp_bot.kube.transport import JSON, Answer, Limits, Transport
+from extcp_bot.once import Once
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from extcp_bot.access.model import Access
+
+T = TypeVar("T")
 
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _ANYTHING: Final = "*/*"
@@ -38,14 +40,6 @@ class Items(list[Object]):
     complete: bool = True
 
 
-@dataclass(slots=True)
-class _Read:
-    """A read that is under way or done, and how many wait for it."""
-
-    task: asyncio.Task[Any]
-    waiting: int = 0
-
-
 class Client:
     """Asks one API server.
 
@@ -59,7 +53,7 @@ class Client:
         self._limits = limits or Limits()
         self._transport = Transport(access, self._limits)
         self._reader = Reader(access)
-        self._reads: dict[tuple[str, str], _Read] = {}
+        self._reads = Once()
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,11 +72,7 @@ class Client:
 
     async def close(self) -> None:
         """Give the connections back; what was read stays, a later request makes new ones."""
-        unfinished = {key: read for key, read in self._reads.items() if not read.task.done()}
-        for key, read in unfinished.items():
-            read.task.cancel()
-            del self._reads[key]
-        await asyncio.gather(*(read.task for read in unfinished.values()), return_exceptions=True)
+        await self._reads.close()
         await self._transport.close()
 
     async def find(self, path: str) -> Object | None:
@@ -97,8 +87,7 @@ class Client:
         Raises:
             CannotLookError: The server cannot be asked, or says nonsense.
         """
-        found: Object | None = await self._once(path, JSON, self._find(path))
-        return found
+        return await self._reads((path, JSON), lambda: self._find(path))
 
     async def text(self, path: str) -> str:
         """An answer that is no object, such as that of ``/readyz``, read once.
@@ -106,8 +95,7 @@ class Client:
         Raises:
             CannotLookError: As for :meth:`find`; also where the path does not exist.
         """
-        said: str = await self._once(path, _ANYTHING, self._text(path))
-        return said
+        return await self._reads((path, _ANYTHING), lambda: self._text(path))
 
     async def list(
         self,
@@ -135,9 +123,8 @@ class Client:
         selectors = {"labelSelector": labels, "fieldSelector": fields}
         query = {name: selector for name, selector in selectors.items() if selector}
         accept = _METADATA if metadata_only else JSON
-        key = f"{path}?{urlencode(query)}#{at_most or ''}"
-        found: Items = await self._once(key, accept, self._list(path, query, accept, at_most))
-        return found
+        key = (path, urlencode(query), accept, at_most)
+        return await self._reads(key, lambda: self._list(path, query, accept, at_most))
 
     async def create(self, path: str, body: Object, *, dry_run: bool = False) -> Object:
         """Ask for an object to be made: a review, or with ``dry_run`` anything, which is not kept.
@@ -176,37 +163,16 @@ class Client:
             self._reader.require_ok(Answer(error.status, b"", {}), "get", path)
             raise self._reader.nonsense(path, "no WebSocket") from None
 
-    async def once(self, key: str, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - of any type
+    async def once(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What ``work`` gives, done once for all checks that ask with the same key.
 
         For what several of them want, and what takes more than a read of one path.
 
         Args:
             key: Of this client's reads, such as the path and what comes behind it.
-            work: To be done where nobody has asked yet.
+            work: Begins it, where nobody has asked yet.
         """
-        return await self._once(key, "", work)
-
-    async def _once(self, key: str, accept: str, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - JSON
-        """The result of the first such read, shared by all that ask.
-
-        A check that runs out of time gives up waiting, and the read goes on for the others; with
-        the last of them it ends, for a server may go on for ever.
-        """
-        read = self._reads.get((key, accept))
-        if read is None:
-            read = self._reads[key, accept] = _Read(asyncio.ensure_future(work))
-            read.task.add_done_callback(_see_error)
-        else:
-            work.close()
-        read.waiting += 1
-        try:
-            return await asyncio.shield(read.task)
-        finally:
-            read.waiting -= 1
-            if not read.waiting and not read.task.done():
-                read.task.cancel()
-                self._reads.pop((key, accept), None)
+        return await self._reads(key, work)
 
     async def _find(self, path: str) -> Object | None:
         answer = await self._get(path, JSON)
@@ -251,9 +217,3 @@ class Client:
             await asyncio.sleep(min(seconds, self._limits.pause))
             answer = await self._transport.request("GET", path, accept)
         return answer
-
-
-def _see_error(task: asyncio.Task[Any]) -> None:
-    """Mark an error as seen, for a read whose readers have all given up."""
-    if not task.cancelled():
-        task.exception()
