@@ -60,6 +60,8 @@ def up() -> None:
     base = base_directory()
     base.parent.mkdir(parents=True, exist_ok=True)
     log = base.with_suffix(".log")
+    ready = base / "info.txt"
+    ready.unlink(missing_ok=True)  # of an earlier run
     argv = [sys.executable, "-u", "-m", "tests.e2e.testbed", "serve"]
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -72,12 +74,12 @@ def up() -> None:
         )
     _state_file().write_text(json.dumps({"pid": child.pid, "started": _started(child.pid)}))
     try:
-        _follow(child, log, base / "info.txt")
+        _follow(child, log, ready)
         _connect(child.pid)
     except BaseException:
         down()
         raise
-    sys.stdout.write((base / "info.txt").read_text())
+    sys.stdout.write(ready.read_text())
 
 
 def _follow(child: subprocess.Popen[bytes], log: Path, ready: Path) -> None:

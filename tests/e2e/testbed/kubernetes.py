@@ -241,6 +241,8 @@ class Cluster:
             f"--service-account-key-file={d / 'accounts.key'}",
             f"--service-account-signing-key-file={d / 'accounts.key'}",
             f"--cert-dir={d}",
+            f"--kubelet-certificate-authority={d / 'ca.crt'}",
+            "--kubelet-preferred-address-types=InternalIP",
             "--allow-privileged",
             "--profiling=false",
             "--v=1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.e2e.testbed import network
@@ -17,8 +18,6 @@ from .environment import Environment, Missing
 from .volumes import Volumes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.e2e.testbed.network import NodeNetwork
 
 TICK_SECONDS = 0.2
@@ -65,6 +64,15 @@ class Pod(threading.Thread):
         self._next_volumes = 0.0
         self._deleted = threading.Event()
         self._grace = GRACE_SECONDS
+
+    @property
+    def network(self) -> Path:
+        """The file of its network namespace."""
+        return Path("/run/netns") / self._place.network
+
+    def log(self, container: str) -> Path:
+        """Where what a container says is kept."""
+        return self._place.directory / f"{container}.log"
 
     def finish(self, grace: int) -> None:
         """Tell the thread that the Pod is deleted."""
