@@ -132,6 +132,25 @@ def test_a_long_value_is_not_repeated_in_full() -> None:
     assert len(said) < 250
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("1", None),
+        ("9", None),
+        ("0", "number is 0; give 1 to 9"),
+        ("10", "number is 10; give 1 to 9"),
+        ("true", "number must be a whole number, not `true`; give a whole number"),
+        ("1.5", "number must be a whole number, not `1.5`; give a whole number"),
+        ("'1'", "number must be a whole number, not '1'; give a whole number"),
+    ],
+)
+def test_whole_numbers(value: str, said: str | None) -> None:
+    number = {"type": "integer", "minimum": 1, "maximum": 9}
+    form = {"type": "object", "properties": {"number": number}, "additionalProperties": False}
+    found = [words for _, _, words in _findings(f"number: {value}\n", form)]
+    assert found == ([said] if said else [])
+
+
 _VALUES = st.sampled_from(
     ["", "mesh1", "UPPER", "a b", "network1", "x" * 300, True, 1, None, [], {}, ["a"], {"a": "b"}]
 )

@@ -63,20 +63,15 @@ class Contexts:
         self._plugins = plugins
 
     @classmethod
-    def read(cls, *, allow_exec: bool = False) -> Self:
+    def read(cls, plugins: Plugins | None = None) -> Self:
         """Read the files of ``KUBECONFIG``, else ``~/.kube/config``; none of them has to exist.
 
         Args:
-            allow_exec: Let the contexts run programs to get their credentials.
+            plugins: As for :class:`Trust`.
 
         Raises:
             RefusedError: One of them is no kubeconfig.
         """
-        plugins = None
-        if allow_exec:
-            from extcp_bot.access.plugin import Plugins  # noqa: PLC0415 - seldom wanted
-
-            plugins = Plugins()
         files = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")  # noqa: PTH111 - Path's raises where there is no home
         found: dict[str, tuple[object, Path]] = {}
         for path in map(Path, filter(None, files.split(os.pathsep))):
@@ -116,8 +111,19 @@ class Contexts:
 
 
 def of_context(context: str, *, allow_exec: bool) -> Access:
-    """The access of one context alone; for several, read :class:`Contexts` once. Raises as it."""
-    return Contexts.read(allow_exec=allow_exec).access(context)
+    """The access of one context alone; for several, read :class:`Contexts` once.
+
+    Args:
+        context: Its name.
+        allow_exec: Let it run a program to get a credential.
+
+    Raises:
+        RefusedError: As for :class:`Contexts`.
+        CannotLookError: As for :meth:`Contexts.access`.
+    """
+    from extcp_bot.access.plugin import Plugins  # noqa: PLC0415 - seldom wanted
+
+    return Contexts.read(Plugins() if allow_exec else None).access(context)
 
 
 def of_document(document: object, origin: str) -> Access:
@@ -260,7 +266,7 @@ def is_server(url: str) -> bool:
     except ValueError:
         return False
     return (
-        has_host and parts.scheme == "https" and not set("@?#\\") & set(url) and url.isprintable()
+        has_host and parts.scheme == "https" and not set("@?#\\ ") & set(url) and url.isprintable()
     )
 
 

@@ -70,6 +70,8 @@ CONTROL_PLANE_NAMESPACE: Final = "{control-plane}"
 """Stands for the namespace of each control plane."""
 PROBE_NAMESPACE: Final = "{probe}"
 """Stands for the namespace in which a Pod is created for a dry run."""
+ARGOCD_NAMESPACE: Final = "{argocd}"
+"""Stands for the namespace in which Argo CD lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,10 @@ class Problem:
         name: Stable, unique within the check.
         title: What is wrong, as a sentence without names.
         remedy: What to do; may hold ``{names}`` as the command does.
-        command: A command line. ``{context}``, ``{external}``, ``{config}`` (kubeconfig contexts),
-            ``{cluster}``, ``{config_cluster}``, ``{namespace}``, ``{plane}``, ``{network}``,
-            ``{address}``, ``{directory}``, ``{external_directory}`` come from the target, others
-            from :meth:`at`. Each is quoted for the shell.
+        command: A command line. ``{context}``, ``{external}``, ``{config}``, ``{argocd}``
+            (kubeconfig contexts), ``{cluster}``, ``{config_cluster}``, ``{namespace}``,
+            ``{plane}``, ``{network}``, ``{address}``, ``{directory}``, ``{external_directory}``
+            come from the target, others from :meth:`at`. Each is quoted for the shell.
         severity: Where it differs from the check's own.
     """
 

@@ -26,6 +26,7 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "array": (list, "a list"),
     "string": (str, "a string"),
     "boolean": (bool, "true or false"),
+    "integer": (int, "a whole number"),
 }
 
 
@@ -37,7 +38,7 @@ def check(document: Document, schema: Schema) -> list[Finding]:
 
     Args:
         document: A parsed file.
-        schema: One of ``schema.MESH`` and ``schema.CLUSTER``.
+        schema: Such as ``schema.MESH`` and ``schema.CLUSTER``.
 
     Returns:
         Findings with the place of each; none when the document has the right shape.
@@ -61,7 +62,8 @@ class _Checker:
             yield from self._const(path, value, schema["const"])
             return
         expected, name = _TYPES[schema["type"]]
-        if not isinstance(value, expected):
+        is_truth = isinstance(value, bool)  # which is an int to Python, and none to JSON
+        if not isinstance(value, expected) or (is_truth and expected is int):
             yield self._wrong_type(path, value, name)
             return
         match schema["type"]:
@@ -71,6 +73,8 @@ class _Checker:
                 yield from self._list(path, value, schema)
             case "string":
                 yield from self._string(path, value, schema)
+            case "integer":
+                yield from self._integer(path, value, schema)
 
     def _const(self, path: Path, value: Any, wanted: str) -> Iterator[Finding]:  # noqa: ANN401
         if value == wanted:
@@ -161,6 +165,12 @@ class _Checker:
                 f"{_key(path)} is {_shown(value)}",
                 f"use {schema['patternErrorMessage']}",
             )
+
+    def _integer(self, path: Path, value: int, schema: Schema) -> Iterator[Finding]:
+        least, most = schema["minimum"], schema["maximum"]
+        if not least <= value <= most:
+            message = f"{_key(path)} is {value}"
+            yield self._finding("EXTCP-I004", path, message, f"give {least} to {most}")
 
 
 def _body(pattern: str) -> str:
