@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from extcp_bot import dns
 from extcp_bot.kube.client import Client
 from extcp_bot.kube.failure import CannotLookError
-from extcp_bot.kube.transport import Limits
-from extcp_bot.live import dns
+from extcp_bot.kube.transport import Limits, Lookup
 from extcp_bot.once import Once
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from extcp_bot.access.model import Access
@@ -71,7 +71,7 @@ class Fleet:
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     connect_to: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
-    lookup: Callable[[str], Awaitable[tuple[str, ...]]] = dns.lookup
+    lookup: Lookup = dns.lookup
     once: Once = field(default_factory=Once, init=False, repr=False)
     _clients: dict[str, Client] = field(default_factory=dict, init=False, repr=False)
 
@@ -87,6 +87,10 @@ class Fleet:
     def argocd_api(self) -> Client:
         """The API server that holds Argo CD's objects; raises as :meth:`api`."""
         return self._client(self._argocd_name, self.argocd)
+
+    def client(self, access: Access) -> Client:
+        """A client of its own for another way to a server; whoever asks closes it."""
+        return Client(access, self.limits, self.lookup)
 
     def targets(self) -> list[Target]:
         """The external cluster with each control plane, then each remote cluster with its own."""
@@ -116,7 +120,7 @@ class Fleet:
         if isinstance(access, CannotLookError):
             raise access
         if name not in self._clients:
-            self._clients[name] = Client(access, self.limits)
+            self._clients[name] = self.client(access)
         return self._clients[name]
 
 

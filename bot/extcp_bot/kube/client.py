@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from extcp_bot import dns
 from extcp_bot.kube.answers import BUSY, Object, Reader
 from extcp_bot.kube.failure import NonsenseError
 from extcp_bot.kube.transport import JSON, Answer, Limits, Transport
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from extcp_bot.access.model import Access
+    from extcp_bot.kube.transport import Lookup
 
 T = TypeVar("T")
 
@@ -46,12 +48,15 @@ class Client:
     Args:
         access: The way there, and the credential.
         limits: What it may cost.
+        lookup: Where the server's name leads.
     """
 
-    def __init__(self, access: Access, limits: Limits | None = None) -> None:
+    def __init__(
+        self, access: Access, limits: Limits | None = None, lookup: Lookup = dns.lookup
+    ) -> None:
         self.access = access
         self._limits = limits or Limits()
-        self._transport = Transport(access, self._limits)
+        self._transport = Transport(access, self._limits, lookup)
         self._reader = Reader(access)
         self._reads = Once()
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import weakref
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from extcp_bot.kube import tls
 from extcp_bot.kube.failure import NonsenseError, NoRouteError
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 REDIRECTS: Final = range(300, 400)
+
+Lookup = Callable[[str], Awaitable[tuple[str, ...]]]
+"""The IP addresses of a host; raises ``OSError`` where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +76,16 @@ class Transport:
     Args:
         access: The way there, and the credential.
         limits: What it may cost.
+        lookup: Where its name leads.
 
     Attributes:
         clock_skew: Seconds that the server's clock is ahead of ours; None before an answer.
     """
 
-    def __init__(self, access: Access, limits: Limits) -> None:
+    def __init__(self, access: Access, limits: Limits, lookup: Lookup) -> None:
         self._access = access
         self._limits = limits
+        self._lookup = lookup
         self.clock_skew: float | None = None
         # Not the connector's own queue: who waits there would be counted as waiting for the server.
         self._slots = asyncio.Semaphore(limits.connections)
@@ -187,8 +195,11 @@ class Transport:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=0, ssl=tls.context(self._access), resolver=_Resolver(self._lookup)
+            )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=tls.context(self._access)),
+                connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=[_no_redirects],
@@ -233,6 +244,30 @@ class Transport:
             f"check the route from here to it, and the server that {self._access.origin} names",
             path,
         )
+
+
+class _Resolver(AbstractResolver):
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        del family  # whatever there is; the connector tries them in turn
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in await self._lookup(host)
+        ]
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 async def _no_redirects(
