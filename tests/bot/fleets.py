@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from extcp_bot.access.model import Access
     from extcp_bot.kube.failure import CannotLookError
-    from extcp_bot.result import Result
+    from extcp_bot.result import Report, Result
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EXTERNAL, CONFIG, SECOND = "external-cluster", "remote-cluster-1", "remote-cluster-2"
@@ -70,9 +70,16 @@ class World:
             cluster: Its name; empty for all.
             seconds: The check's time limit.
         """
+        return self.check_all(code, cluster=cluster, seconds=seconds).results
+
+    def check_all(self, *codes: str, cluster: str = "", seconds: float = 5.0) -> Report:
+        """Run several checks, or all where none is named, as ``extcp-bot check`` does."""
+        known = all_checks()
         fleet = replace(self.fleet)
-        work = run.jobs(fleet, [all_checks()[code]], [cluster] if cluster else [])
-        return asyncio.run(run.run(fleet, work, run.Pace(check=seconds))).results
+        work = run.jobs(
+            fleet, [known[code] for code in codes or known], [cluster] if cluster else []
+        )
+        return asyncio.run(run.run(fleet, work, run.Pace(check=seconds)))
 
 
 @contextlib.contextmanager
