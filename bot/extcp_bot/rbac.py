@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from extcp_bot.checks.model import (
     ARGOCD_NAMESPACE,
     CONTROL_PLANE_NAMESPACE,
+    GATEWAY_SECRET,
     PROBE_NAMESPACE,
     Permission,
     Side,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from extcp_bot.checks.model import Check
+    from extcp_gitops.inventory.model import ControlPlane
 
 Object = dict[str, Any]
 
@@ -34,24 +36,36 @@ class Places:
     """What the placeholders of permissions stand for.
 
     Attributes:
-        control_planes: Their namespaces.
+        control_planes: Those that the Roles are for.
         argocd: The namespace of Argo CD.
         probe: The namespace of dry runs; empty leaves them out, for a permission to create Pods in
             every namespace is one to do nearly everything.
     """
 
-    control_planes: tuple[str, ...]
+    control_planes: tuple[ControlPlane, ...]
     argocd: str
     probe: str = ""
 
     def of(self, placeholder: str) -> tuple[str, ...]:
         """The namespaces that a permission's namespace stands for."""
         known = {
-            CONTROL_PLANE_NAMESPACE: self.control_planes,
+            CONTROL_PLANE_NAMESPACE: tuple(plane.namespace for plane in self.control_planes),
             ARGOCD_NAMESPACE: (self.argocd,),
             PROBE_NAMESPACE: (self.probe,) if self.probe else (),
         }
         return known.get(placeholder, (placeholder,))
+
+    def names(self, wanted: tuple[str, ...], namespace: str) -> tuple[str, ...]:
+        """The names that a permission's names stand for, in one namespace or in all."""
+        own = [each for each in self.control_planes if each.namespace == namespace]
+        expanded = {
+            name.replace(CONTROL_PLANE_NAMESPACE, plane.namespace).replace(
+                GATEWAY_SECRET, plane.tls.secret_name if plane.tls else ""
+            )
+            for name in wanted
+            for plane in own or self.control_planes
+        }
+        return tuple(sorted(filter(None, expanded)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +170,10 @@ def document(
 def _placed(permission: Permission, places: Places) -> Iterator[tuple[str, Permission]]:
     """The permission in each namespace that it is for, its names without placeholders."""
     spaces = (_EVERYWHERE,) if permission.namespace is None else places.of(permission.namespace)
-    holder = CONTROL_PLANE_NAMESPACE
     for namespace in spaces:
-        planes = places.control_planes if namespace == _EVERYWHERE else (namespace,)
-        names = {
-            name.replace(holder, plane)
-            for name in permission.names
-            for plane in (planes if holder in name else ("",))
-        }
-        yield namespace, replace(permission, names=tuple(sorted(names)))
+        names = places.names(permission.names, namespace)
+        if names or not permission.names:  # no names left would mean all objects
+            yield namespace, replace(permission, names=names)
 
 
 def _needed(own: list[Rule], given: Sequence[Rule]) -> list[Rule]:

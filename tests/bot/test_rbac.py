@@ -9,6 +9,7 @@ from extcp_bot.checks import all_checks
 from extcp_bot.checks.model import (
     ARGOCD_NAMESPACE,
     CONTROL_PLANE_NAMESPACE,
+    GATEWAY_SECRET,
     PROBE_NAMESPACE,
     Check,
     Permission,
@@ -18,6 +19,7 @@ from extcp_bot.checks.model import (
     healthy,
 )
 from extcp_bot.rbac import Account, Places
+from extcp_gitops.inventory.model import ControlPlane, GatewayTLS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from extcp_bot.checks.model import Observation
     from extcp_bot.target import Target
 
-PLACES = Places(("istiod-a", "istiod-b"), "argocd", "probe")
+A = ControlPlane("istiod-a", "a.example.com", "one", tls=GatewayTLS("a-tls"))
+B = ControlPlane("istiod-b", "10.0.0.1", "two")
+PLACES = Places((A, B), "argocd", "probe")
 
 
 async def look(target: Target) -> AsyncIterator[Observation]:
@@ -111,6 +115,17 @@ def test_a_placeholder_in_a_name_follows_the_namespace() -> None:
     assert rule["resourceNames"] == ["fixed", "istio-istiod-a", "istio-istiod-b"]
 
 
+def test_the_secrets_of_the_gateway_are_named_where_there_are_any() -> None:
+    secret = Permission(
+        Side.EXTERNAL, "secrets", ("get",), namespace="istio-system", names=(GATEWAY_SECRET,)
+    )
+    found = objects(printed(Side.EXTERNAL, check("EXTCP-H02", secret)))
+    (rule,) = found["Role", "istio-system"]["rules"]
+    assert rule["resourceNames"] == ["a-tls"]
+    wanted = list(rbac.permissions([check("EXTCP-H02", secret)], Side.EXTERNAL))
+    assert not any(rbac.rules(wanted, Places((B,), "argocd")).values())
+
+
 def test_what_a_wider_rule_allows_is_not_asked_for_again() -> None:
     wide = check("EXTCP-H01", Permission(Side.REMOTE, "configmaps", ("get", "list")))
     narrow = check(
@@ -148,7 +163,7 @@ def test_dry_runs_are_left_out_without_a_namespace_for_them() -> None:
         "EXTCP-H10", Permission(Side.REMOTE, "pods", ("create",), namespace=PROBE_NAMESPACE)
     )
     wanted = list(rbac.permissions([one], Side.REMOTE))
-    nowhere = Places(("istiod-a",), "argocd")
+    nowhere = Places((A,), "argocd")
     assert rbac.left_out(wanted, nowhere) == ["EXTCP-H10"]
     assert rbac.document(Side.REMOTE, rbac.rules(wanted, nowhere)) == ""
     assert rbac.left_out(wanted, PLACES) == []

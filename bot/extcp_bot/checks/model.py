@@ -72,6 +72,8 @@ PROBE_NAMESPACE: Final = "{probe}"
 """Stands for the namespace in which a Pod is created for a dry run."""
 ARGOCD_NAMESPACE: Final = "{argocd}"
 """Stands for the namespace in which Argo CD lives."""
+GATEWAY_SECRET: Final = "{gateway-secret}"  # noqa: S105 - a placeholder
+"""Stands, among a permission's names, for the gateway's TLS Secret of each control plane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Permission:
         verbs: As in RBAC.
         group: API group; empty for the core.
         namespace: Where a Role suffices; None where it takes a ClusterRole.
-        names: The objects, where it takes no others.
+        names: The objects, where it takes no others; the placeholders may stand in them.
     """
 
     side: Side
