@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
+from extcp_bot.access.metadata import is_metadata
 from extcp_bot.access.model import Access, Secret
 from extcp_bot.kube.failure import CannotLookError
 from extcp_gitops.errors import ExtcpError
@@ -103,10 +104,11 @@ class Contexts:
         return of_entries(cluster, user, origin, of_cluster, of_user)
 
     def _named(self, kind: str, name: object, origin: str) -> tuple[Mapping[str, Any], Trust]:
-        if f"{kind}/{name}" not in self._entries:
-            what = f"{origin}: the kubeconfig has no {kind[:-1]} '{name}'"
+        key = f"{kind}/{_string(name) or ''}"
+        if key not in self._entries:
+            what = f"{origin}: the kubeconfig has no {kind[:-1]} '{_string(name) or ''}'"
             raise RefusedError(what, "mend it", origin)
-        entry, directory = self._entries[f"{kind}/{name}"]
+        entry, directory = self._entries[key]
         return _mapping(entry, origin), Trust(self._plugins, directory)
 
 
@@ -173,19 +175,19 @@ class _Reader:
     def access(
         self, cluster: Mapping[str, Any], user: Mapping[str, Any], of_cluster: Trust, of_user: Trust
     ) -> Access:
-        server = self._server(cluster)
+        server = self._server(cluster, of_cluster)
         insecure = cluster.get("insecure-skip-tls-verify") is True
         if insecure and of_cluster.files is None:
             raise self._refused("it verifies no certificate", "give it the cluster's CA")
         user = self._with_credential(user, server, of_user)
-        token = self._text(user, "token", "tokenFile", of_user, encoded=False)
+        token = self._token(user, of_user)
         key = self._text(user, "client-key-data", "client-key", of_user)
         return Access(
             server=server,
             ca=self._text(
                 cluster, "certificate-authority-data", "certificate-authority", of_cluster
             ),
-            token=Secret(token.strip()) if token else None,
+            token=token,
             certificate=self._text(user, "client-certificate-data", "client-certificate", of_user),
             key=Secret(key) if key else None,
             tls_server_name=_string(cluster.get("tls-server-name")),
@@ -219,11 +221,19 @@ class _Reader:
         found = trust.plugins.credential(plugin, server, self._origin, trust.files)
         return {**user, **found}
 
-    def _server(self, cluster: Mapping[str, Any]) -> str:
+    def _server(self, cluster: Mapping[str, Any], trust: Trust) -> str:
         server = _string(cluster.get("server")) or ""
         if not is_server(server):
             raise self._refused("it names no https server", "write it as https://host:port")
+        if trust.files is None and is_metadata(urlsplit(server).hostname or ""):
+            raise self._refused("its server is link-local", "name the API server's own address")
         return server.rstrip("/")
+
+    def _token(self, user: Mapping[str, Any], trust: Trust) -> Secret | None:
+        token = (self._text(user, "token", "tokenFile", trust, encoded=False) or "").strip()
+        if not (token.isascii() and token.isprintable()):
+            raise self._refused("its token holds what no header can", "make it again")
+        return Secret(token) if token else None
 
     def _text(
         self,
@@ -285,7 +295,8 @@ def _entries(path: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for kind, key in (("contexts", "context"), ("clusters", "cluster"), ("users", "user")):
         for item in _items(top, kind):
-            found.setdefault(f"{kind}/{item.get('name')}", item.get(key))
+            if name := _string(item.get("name")):
+                found.setdefault(f"{kind}/{name}", item.get(key))
     return found
 
 
@@ -297,10 +308,11 @@ def _items(top: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
 def _named(
     top: Mapping[str, Any], kind: str, key: str, name: object, origin: str
 ) -> Mapping[str, Any]:
+    wanted = _string(name)  # anything else may be larger than memory, once it is compared or shown
     for item in _items(top, kind):
-        if item.get("name") == name:
+        if wanted is not None and _string(item.get("name")) == wanted:
             return _mapping(item.get(key), origin)
-    raise RefusedError(f"{origin}: it has no {key} '{name}'", "mend it", origin)
+    raise RefusedError(f"{origin}: it has no {key} '{wanted or ''}'", "mend it", origin)
 
 
 def _mapping(value: object, origin: str) -> Mapping[str, Any]:
