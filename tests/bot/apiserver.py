@@ -191,7 +191,7 @@ def _page(request: web.Request, found: list[Object]) -> web.Response:
 
 
 def _server_context() -> ssl.SSLContext:
-    pair = _AUTHORITY.serve(["127.0.0.1", "localhost", "*.example.com"])
+    pair = _AUTHORITY.serve(["127.0.0.1", "localhost", "*.clusters.test"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "pair.pem"

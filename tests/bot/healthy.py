@@ -70,6 +70,6 @@ async def _lookup(host: str) -> tuple[str, ...]:
     """
     if host == "istiod.example.com":
         return (ADDRESSES["external-cluster"],)
-    if host.endswith(".example.com"):
+    if host.endswith(".clusters.test"):
         return ("127.0.0.1",)
     raise socket.gaierror(socket.EAI_NONAME, host)

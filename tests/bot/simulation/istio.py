@@ -50,7 +50,7 @@ def remote_secret(cluster: str, server: ApiServer, *, is_config: bool) -> Object
     delivered = f"/api/v1/namespaces/{PLANE}/secrets/{account}-istio-remote-secret-token"
     token = base64.b64decode(server.objects[delivered]["data"]["token"]).decode()
     server.accepted.add(token)
-    address = f"https://{cluster}.example.com:{server.port}"
+    address = f"https://{cluster}.clusters.test:{server.port}"
     name = "istio-kubeconfig" if is_config else f"istio-remote-secret-{cluster}"
     key = "config" if is_config else cluster
     return named(
