@@ -92,8 +92,8 @@ def named(kind: str, name: str, namespace: str = "", api: str = "v1", **fields: 
 
 def namespaces(server: ApiServer) -> list[str]:
     """The names of all namespaces of a cluster."""
-    found = (path for path in server.objects if path.startswith("/api/v1/namespaces/"))
-    return sorted({path.split("/")[4] for path in found if path.count("/") == len("/api/")})
+    found = [item for item in server.objects.values() if item.get("kind") == "Namespace"]
+    return sorted(item["metadata"]["name"] for item in found)
 
 
 def pod(name: str, namespace: str, template: Object, ip: str, owner: str = "") -> Object:
