@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from extcp_bot.kube.failure import CannotLookError
+from extcp_gitops.errors import ExtcpError
 
 if TYPE_CHECKING:
     from extcp_bot.kube.answers import Object
@@ -54,12 +55,13 @@ class Credential:
 
     def document(self) -> Any:  # noqa: ANN401 - whatever a person put there
         """The kubeconfig as parsed; None where it is no YAML."""
-        import yaml  # noqa: PLC0415 - only where there is a kubeconfig
+        from extcp_gitops.yamlio.load import load_objects  # noqa: PLC0415 - yaml when needed
 
         try:
-            return yaml.safe_load(base64.b64decode(self.encoded, validate=True))
-        except (binascii.Error, ValueError, RecursionError, yaml.YAMLError):
+            documents = load_objects(base64.b64decode(self.encoded, validate=True))
+        except (binascii.Error, ValueError, ExtcpError):
             return None
+        return documents[0] if documents else None
 
 
 async def remote(target: Target) -> list[Credential]:
@@ -85,8 +87,18 @@ async def of_cluster(target: Target) -> list[Credential]:
     name = target.cluster.name
     if target.is_config:
         return await named(target, CONFIG_SECRET)
-    found = [each for each in await remote(target) if each.key == name]
-    return found or await named(target, f"istio-remote-secret-{name}")
+    # Or each of a thousand clusters would go through the Secrets of all.
+    by_key = await target.fleet.once(
+        ("credentials", target.plane.namespace), lambda: _by_key(target)
+    )
+    return by_key.get(name) or await named(target, f"istio-remote-secret-{name}")
+
+
+async def _by_key(target: Target) -> Mapping[str, list[Credential]]:
+    found: dict[str, list[Credential]] = {}
+    for credential in await remote(target):
+        found.setdefault(credential.key, []).append(credential)
+    return found
 
 
 async def named(target: Target, secret: str) -> list[Credential]:

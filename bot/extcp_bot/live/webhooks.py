@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from extcp_bot.live import fields
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -113,22 +115,22 @@ def own(target: Target, hooks: list[Webhook]) -> list[Webhook]:
 
 async def _read(api: Client, plural: str, labels: str) -> list[Webhook]:
     found = await api.list(f"{_BASE}/{plural}", labels=labels)
-    return [_webhook(item, hook) for item in found for hook in item.get("webhooks") or []]
+    return [_webhook(item, hook) for item in found for hook in fields.items(item.get("webhooks"))]
 
 
 def _webhook(item: Object, hook: Object) -> Webhook:
-    client = hook.get("clientConfig") or {}
+    client = fields.mapping(hook.get("clientConfig"))
     return Webhook(
         str(item["metadata"].get("name")),
         dict(item["metadata"].get("labels") or {}),
-        str(hook.get("name")),
-        client.get("url"),
-        client.get("service"),
-        _decoded(client.get("caBundle") or ""),
-        str(hook.get("failurePolicy", "Fail")),
-        int(hook.get("timeoutSeconds") or _DEFAULT_SECONDS),
-        hook.get("namespaceSelector") or {},
-        hook.get("objectSelector") or {},
+        fields.string(hook.get("name")),
+        fields.string(client.get("url")) or None,
+        fields.mapping(client.get("service")) or None,
+        _decoded(fields.string(client.get("caBundle"))),
+        fields.string(hook.get("failurePolicy")) or "Fail",
+        fields.number(hook.get("timeoutSeconds")) or _DEFAULT_SECONDS,
+        fields.mapping(hook.get("namespaceSelector")),
+        fields.mapping(hook.get("objectSelector")),
     )
 
 
