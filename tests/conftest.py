@@ -26,7 +26,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PARTS_BIN = "EXTCP_PARTS_BIN"
-_PARTS = (PARTS_BIN, "EXTCP_ISTIOCTL_", "EXTCP_KUSTOMIZE", "EXTCP_ARGOCD_", "EXTCP_TEST_")
+_PARTS = (
+    PARTS_BIN,
+    "EXTCP_ISTIOCTL_",
+    "EXTCP_KUSTOMIZE",
+    "EXTCP_CHROMIUM",
+    "EXTCP_ARGOCD_",
+    "EXTCP_TEST_",
+)
 _SURROUNDINGS = ("GIT_", "EXTCP_", "XDG_", "ISTIO", "KUBE", "ARGOCD_", "SSH_", "GITHUB_", "GITLAB_")
 _NAMES = ("EMAIL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy")
@@ -142,6 +149,13 @@ def kustomize() -> Path:
     if path is None and (found := shutil.which(name)):
         path = Path(found)
     return _require(path, name, variable)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """A real headless Chromium, or Chrome."""
+    name, variable = "chromium", "EXTCP_CHROMIUM"
+    return _require(_part(name, variable), name, variable)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -339,7 +339,7 @@ def test_groups_name_parts() -> None:
 def test_each_part_is_pinned_in_the_version_its_recipe_names(name: str) -> None:
     recipe = real_parts()[name]
     if recipe["kind"] == "system":
-        assert set(recipe) == {"kind", "program", "package"}
+        assert set(recipe) == {"kind", "programs", "package"}
         return
     home = PARTS / recipe.get("pinned-by", name)
     if recipe["kind"] == "wheel":

@@ -259,10 +259,11 @@ def make(part: Part, finished: Path) -> None:
 
 def from_system(part: Part) -> Path:
     """The path of a program of the operating system, installed first where root may do so."""
-    program, package = part.recipe["program"], part.recipe["package"]
-    if not shutil.which(program, path=SYSTEM_PATH):
+    programs, package = part.recipe["programs"], part.recipe["package"]
+    if not first_of(programs):
         if os.geteuid() != 0 or not shutil.which("apt-get", path=SYSTEM_PATH):
-            raise PartsError(f"{part.name}: {program} is missing; install Debian's {package}")
+            missing = " or ".join(programs)
+            raise PartsError(f"{part.name}: {missing} is missing; install Debian's {package}")
         say(f"{part.name}: installing Debian's {package} ...")
         with tempfile.TemporaryDirectory() as directory:
             run = functools.partial(Run(part.name, Path(directory) / "log"), cwd=Path("/"))
@@ -275,11 +276,17 @@ def from_system(part: Part) -> Path:
                 package,
                 DEBIAN_FRONTEND="noninteractive",
             )
-    found = shutil.which(program, path=SYSTEM_PATH)
+    found = first_of(programs)
     if not found:
-        raise PartsError(f"{part.name}: Debian's {package} brought no {program}")
+        raise PartsError(f"{part.name}: Debian's {package} brought no {programs[0]}")
     say(f"{part.name}: found at {found}")
     return Path(found)
+
+
+def first_of(programs: Sequence[str]) -> str | None:
+    """The path of the first of some programs that the system has."""
+    found = (shutil.which(program, path=SYSTEM_PATH) for program in programs)
+    return next(filter(None, found), None)
 
 
 def link(target: Path, directory: Path, name: str) -> None:
