@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import ssl
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiohttp import web
 
 from extcp_bot.access.model import Access, Secret
-from tests.e2e.testbed.pki import Authority
+from tests.e2e.testbed.pki import Authority, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 TOKEN = "token-of-the-administrator"  # noqa: S105
 _PARTIAL = "PartialObjectMetadata"
-_AUTHORITY = Authority("simulated clusters")
-ROOT = _AUTHORITY.root
+AUTHORITY = Authority("simulated clusters")
+ROOT = AUTHORITY.root
 
 
 class ApiServer:
@@ -100,7 +101,7 @@ class ApiServer:
         application.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=_server_context())
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=server_context())
         await site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -167,9 +168,9 @@ def _is_selected(request: web.Request, item: Object) -> bool:
     for word in filter(None, request.query.get("fieldSelector", "").split(",")):
         name, _, value = word.partition("=")
         seen: Any = item
-        for part in name.split("."):
+        for part in name.removesuffix("!").split("."):
             seen = seen.get(part, "") if isinstance(seen, dict) else ""
-        if seen != value:
+        if (seen == value) is name.endswith("!"):
             return False
     for word in filter(None, request.query.get("labelSelector", "").split(",")):
         if "!=" in word:
@@ -197,14 +198,20 @@ def _page(request: web.Request, found: list[Object]) -> web.Response:
     return web.json_response({"kind": "List", "metadata": metadata, "items": items})
 
 
-def _server_context() -> ssl.SSLContext:
-    pair = _AUTHORITY.serve(["127.0.0.1", "localhost", "*.clusters.test"])
+def server_context(pair: Pair | None = None) -> ssl.SSLContext:
+    """What a simulated API server serves with: a certificate of :data:`ROOT`, or another pair."""
+    pair = pair or _pair()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "pair.pem"
         path.write_text(pair.certificate + pair.key)
         context.load_cert_chain(path)
     return context
+
+
+@functools.cache
+def _pair() -> Pair:
+    return AUTHORITY.serve(["127.0.0.1", "localhost", "*.clusters.test"])
 
 
 @contextlib.contextmanager

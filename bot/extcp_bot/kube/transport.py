@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import weakref
@@ -278,6 +279,9 @@ class _Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         del family  # whatever there is; the connector tries them in turn
+        found = await self._lookup(host)
+        if not found:
+            raise OSError(f"no address of {host}")
         return [
             ResolveResult(
                 hostname=host,
@@ -287,7 +291,7 @@ class _Resolver(AbstractResolver):
                 proto=0,
                 flags=socket.AI_NUMERICHOST,
             )
-            for address in await self._lookup(host)
+            for address in found
         ]
 
     async def close(self) -> None:
@@ -326,5 +330,6 @@ def _reason(error: Exception) -> str:
         if isinstance(error, kind):
             return words
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection ({error.os_error.strerror or type(error.os_error).__name__})"
+        number = error.os_error.errno
+        return f"no connection ({os.strerror(number) if number else 'no address answers'})"
     return f"the connection broke ({type(error).__name__})"
