@@ -96,14 +96,15 @@ class Reader:
         if self.is_missing(answer, path):
             return [], ""
         page = self.object(answer, "list", path)
-        items = page.get("items") or []
-        metadata = page.get("metadata") or {}
-        token = (metadata.get("continue") or "") if isinstance(metadata, dict) else None
+        items, metadata = page.get("items"), page.get("metadata")
+        items = [] if items is None else items
+        metadata = {} if metadata is None else metadata
         if not isinstance(items, list) or not all(map(_is_object, items)):
             raise self.nonsense(path, "a list of something else than objects")
-        if not isinstance(token, str):
+        token = metadata.get("continue") if isinstance(metadata, dict) else 0
+        if not isinstance(token, str | None):
             raise self.nonsense(path, "a list without an end")
-        return items, token
+        return items, token or ""
 
     def nonsense(self, path: str, what: str) -> NonsenseError:
         """An error that says that the server answers with ``what``."""
