@@ -53,13 +53,17 @@ async def of(target: Target) -> dict[str, str]:
     }
 
 
-async def leader(target: Target) -> Leader | None:
+async def leader(target: Target, namespace: str = "") -> Leader | None:
     """Who writes the roots on the target's cluster; None where nobody ever has.
+
+    Args:
+        target: Where.
+        namespace: That of another control plane; empty for the target's own.
 
     Raises:
         CannotLookError: The cluster does not show it.
     """
-    path = f"/api/v1/namespaces/{target.plane.namespace}/configmaps/{ELECTION}"
+    path = f"/api/v1/namespaces/{namespace or target.plane.namespace}/configmaps/{ELECTION}"
     record = fields.at(await target.api.find(path), "metadata", "annotations", LEADER)
     if record is None:
         return None

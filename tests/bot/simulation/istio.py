@@ -174,7 +174,7 @@ def _lock(name: str) -> Object:
 
 def _admission(
     server: ApiServer, inventory: Inventory, cluster: Cluster
-) -> dict[str, Callable[[Object], Object]]:
+) -> dict[str, Callable[[Object], Object | tuple[int, str]]]:
     """Dry runs as they end with istiod's webhooks."""
 
     def make(item: Object) -> Object:
@@ -183,4 +183,18 @@ def _admission(
         metadata.setdefault("labels", {})
         return injected(item, inventory, cluster)
 
-    return {f"/api/v1/namespaces/{name}/pods": make for name in namespaces(server)}
+    return {
+        f"/apis/networking.istio.io/v1/namespaces/{PLANE}/virtualservices": _validated,
+        **{f"/api/v1/namespaces/{name}/pods": make for name in namespaces(server)},
+    }
+
+
+def _validated(item: Object) -> Object | tuple[int, str]:
+    """A VirtualService as istiod's validation webhook judges it, as far as one route goes."""
+    if all(
+        {"route", "redirect", "direct_response"} & route.keys() for route in item["spec"]["http"]
+    ):
+        return item
+    hook, why = "validation.istio.io", "HTTP route, redirect or direct_response is required"
+    denied = f'admission webhook "{hook}" denied the request'
+    return 400, f"{denied}: configuration is invalid: {why}"
