@@ -41,7 +41,7 @@ QUERY_SECONDS = 120
 BUILD_SECONDS = 60 * 60  # the longest part takes about seven minutes on two idle cores
 HEARTBEAT_SECONDS = 30
 LOG_LINES_SHOWN = 25
-PINS = ("go.mod", "go.sum", "requirements.txt")
+PINS = ("go.mod", "go.sum", "requirements.txt", "*.go")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # a person's PATH often lacks the sbin ones
 
 # Another toolchain would be fetched behind one's back and is not in the key; a workspace file
@@ -80,7 +80,8 @@ class Part:
 
     def key(self) -> str:
         """Hash of all that decides the bytes of this part."""
-        pins = {path.name: path.read_text() for name in PINS if (path := self.home / name).exists()}
+        files = [path for pattern in PINS for path in sorted(self.home.glob(pattern))]
+        pins = {path.name: path.read_text() for path in files}
         facts = [self.kind, self.version, dict(self.recipe), pins, platform()]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -162,7 +163,7 @@ def platform() -> str:
 
 
 def build_go(part: Part, target: Path, run: Run) -> None:
-    """Compile one main package, which ``go.mod`` pins as a tool, into one file."""
+    """Compile one main package, pinned by ``go.mod`` or lying beside it, into one file."""
     recipe = part.recipe
     ldflags = " ".join(["-s -w", *recipe.get("ldflags", [])]).replace("{version}", part.version)
     tags = ",".join(recipe.get("tags", []))

@@ -105,6 +105,7 @@ class Cluster:
             "node", [sys.executable, *words, self.kubeconfig, self.directory], cwd=CHECKOUT
         )
         self._processes[-1].wait_ready((self.directory / "ready").exists, seconds=NODE_SECONDS)
+        self._process("kubelet-streams", self._streams())
 
     def stop(self) -> None:
         """End the cluster's processes and take its network away."""
@@ -176,6 +177,10 @@ class Cluster:
                 lambda: self.api.raw("GET", "/readyz") == "ok", seconds=API_SECONDS
             )
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the API server, to hold it or to let it go on."""
+        self._processes[0].signal(number)
+
     def _has_default_account(self) -> bool:
         return self.api.find("v1/serviceaccounts", "default", "default") is not None
 
@@ -246,6 +251,16 @@ class Cluster:
             "--allow-privileged",
             "--profiling=false",
             "--v=1",
+        ]
+
+    def _streams(self) -> list[str | Path]:
+        d = self.directory
+        return [
+            part("kubelet-streams"),
+            f"--listen={self.network.address}:{network.STREAMS_PORT}",
+            f"--certificate={d / 'serving.crt'}",
+            f"--key={d / 'serving.key'}",
+            f"--pods={d / 'pods'}",
         ]
 
     def _controller_manager(self) -> list[str | Path]:

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 BLOCK_SECONDS = 300
 
-# `argocd` wants Argo CD's API server and `istioctl remote-clusters` a tunnel through kubelet. The
-# testbed has neither: it registers clusters itself and asks istiod's debug interface directly.
-NOT_HERE = re.compile(r"^(argocd |istioctl .* remote-clusters$)")
+# `argocd` wants Argo CD's API server, which the testbed has not: it registers clusters itself.
+NOT_HERE = re.compile(r"^argocd ")
 _HEADING = re.compile(r"^#{2,3} (?P<title>.+)$")
 _EXPORT = re.compile(r"^export (\w+)=(\S+)", re.MULTILINE)
 _BLOCK = re.compile(r"^(?P<indent> *)```sh\n(?P<body>.*?)^ *```$", re.DOTALL | re.MULTILINE)

@@ -16,7 +16,7 @@ from tests.e2e.testbed.api import Api
 from tests.e2e.testbed.errors import TestbedError
 from tests.e2e.testbed.network import NodeNetwork
 
-from . import metrics, portforward
+from . import metrics
 from .kubelet import HEARTBEAT_SECONDS, Kubelet
 from .services import Services
 
@@ -50,8 +50,6 @@ def main() -> None:
     metrics.serve(node.address, api, base)
     kubelet = Kubelet(api, node, base / "pods", etc(node))
     kubelet.start()
-    server = portforward.Server(kubelet.find)
-    server.start(node.address, base / "serving.crt", base / "serving.key")
     (base / "ready").touch()
     pause = threading.Event()
     while True:

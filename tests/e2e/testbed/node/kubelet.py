@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from tests.e2e.testbed.api import Api, ApiError, Object, Reflector
 from tests.e2e.testbed.errors import TestbedError
+from tests.e2e.testbed.network import STREAMS_PORT
 
 from .environment import NODE_CAPACITY
 from .pod import Pod
-from .portforward import PORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,11 +43,6 @@ class Kubelet:
         self._register()
         Reflector(self._api, "v1/pods", self._changed).start()
 
-    def find(self, namespace: str, name: str) -> Pod | None:
-        """A Pod that runs here."""
-        running = [pod for pod in self._pods.copy().values() if pod.is_alive()]
-        return next((pod for pod in running if pod.name == f"{namespace}/{name}"), None)
-
     def beat(self) -> None:
         """Say that the node is alive."""
         self._api.merge("v1/nodes", None, f"{self._node.name}/status", {"status": self._status()})
@@ -72,7 +67,7 @@ class Kubelet:
                 {"type": "InternalIP", "address": self._node.address},
                 {"type": "Hostname", "address": self._node.name},
             ],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": PORT}},
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": STREAMS_PORT}},
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
             "nodeInfo": {
                 "architecture": "amd64",

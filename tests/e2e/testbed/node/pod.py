@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.e2e.testbed import network
@@ -18,6 +17,8 @@ from .environment import Environment, Missing
 from .volumes import Volumes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.testbed.network import NodeNetwork
 
 TICK_SECONDS = 0.2
@@ -65,15 +66,6 @@ class Pod(threading.Thread):
         self._deleted = threading.Event()
         self._grace = GRACE_SECONDS
 
-    @property
-    def network(self) -> Path:
-        """The file of its network namespace."""
-        return Path("/run/netns") / self._place.network
-
-    def log(self, container: str) -> Path:
-        """Where what a container says is kept."""
-        return self._place.directory / f"{container}.log"
-
     def finish(self, grace: int) -> None:
         """Tell the thread that the Pod is deleted."""
         self._grace = min(grace, GRACE_SECONDS)
@@ -85,6 +77,9 @@ class Pod(threading.Thread):
         network.create_pod(
             self._place.network, self._node.namespace, self._link, self._place.address
         )
+        # Where kubelet-streams finds the Pod.
+        at = self._place.directory / "network"
+        at.write_text(f"/run/netns/{self._place.network}")
         self._pod.setdefault("status", {}).update(
             podIP=self._place.address, hostIP=self._node.address
         )
