@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.faults.model import Stage
+from tests.e2e.faults.table import Table
 from tests.e2e.testbed import payments as second
 from tests.e2e.testbed import report
+from tests.e2e.testbed.bot import Bot
 from tests.e2e.testbed.parts import cache_directory
 from tests.e2e.testbed.processes import stop_all
 from tests.e2e.testbed.standard import Mesh, bring_up
@@ -21,7 +24,11 @@ if TYPE_CHECKING:
     from tests.e2e.testbed.mesh import ControlPlane
 
 # The modules in the order in which the mesh lives; within one, the tests as they are written.
-ORDER = ("mesh", "traffic", "lifecycle", "control_planes", "defects", "ip_address", "drift")
+ORDER = (
+    *("mesh", "traffic", "lifecycle", "control_planes", "checks", "faults"),
+    *("defects", "ip_address", "drift"),
+)
+FAULTS = Path(__file__).resolve().parents[2] / "docs" / "faults.yaml"
 _LIVE = pytest.StashKey[list[Testbed]]()
 
 
@@ -68,6 +75,27 @@ def mesh(testbed: Testbed) -> Mesh:
 def payments(mesh: Mesh) -> ControlPlane:
     """The second control plane beside the standard mesh."""
     return second.add(mesh)
+
+
+@pytest.fixture(scope="session")
+def stage(mesh: Mesh, payments: ControlPlane) -> Stage:
+    """Both control planes, and the bot with its accounts in all their clusters."""
+    clusters = [mesh.external, *mesh.remotes, payments.config]
+    bot = Bot(mesh, clusters)
+    bot.install()
+    return Stage(mesh, payments, bot)
+
+
+@pytest.fixture(scope="session")
+def table(pytestconfig: pytest.Config, testbed: Testbed) -> Table:
+    """What docs/checks.md says of the faults; ``--update-faults`` writes it anew."""
+    is_wanted = pytestconfig.getoption("--update-faults")
+    return Table(FAULTS if is_wanted else testbed.base / FAULTS.name)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-faults``: take what is seen now for the table of docs/checks.md."""
+    parser.addoption("--update-faults", action="store_true", help="rewrite docs/faults.yaml")
 
 
 @pytest.hookimpl(wrapper=True)

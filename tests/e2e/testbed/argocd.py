@@ -132,6 +132,10 @@ class ArgoCD:
         for process, port in zip(self.processes, ports, strict=True):
             process.wait_ready(partial(_listens, port), READY_SECONDS)
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the application controller, to hold it or to let it go on."""
+        self.processes[-1].signal(number)
+
     def add_cluster(self, cluster: Cluster) -> None:
         """Make a cluster known by its name, as ``argocd cluster add`` does."""
         config = {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VALID_DAYS = 2
+ROOT_DAYS = 3650
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -42,16 +43,22 @@ def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _builder(subject: str, issuer: x509.Name, key: PrivateKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+def _builder(
+    subject: str,
+    issuer: x509.Name,
+    key: PrivateKey,
+    begin: dt.datetime | None = None,
+    days: int = VALID_DAYS,
+) -> x509.CertificateBuilder:
+    begin = begin or dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=5))
-        .not_valid_after(now + dt.timedelta(days=VALID_DAYS))
+        .not_valid_before(begin)
+        .not_valid_after(begin + dt.timedelta(days=days))
     )
 
 
@@ -89,7 +96,7 @@ class Authority:
     def __init__(self, name: str) -> None:
         self._key = rsa_key()
         self._certificate = (
-            _builder(name, _name(name), self._key)
+            _builder(name, _name(name), self._key, days=ROOT_DAYS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_CA_USAGE, critical=True)
             .add_extension(
@@ -103,11 +110,13 @@ class Authority:
         """The root certificate, PEM."""
         return _to_pem(self._certificate)
 
-    def serve(self, hosts: Sequence[str]) -> Pair:
-        """A serving certificate for host names and IP addresses."""
+    def serve(
+        self, hosts: Sequence[str], begin: dt.datetime | None = None, days: int = VALID_DAYS
+    ) -> Pair:
+        """A serving certificate for host names and IP addresses, valid from now on or as told."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _builder(hosts[0], self._certificate.subject, key)
+            _builder(hosts[0], self._certificate.subject, key, begin, days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
                 x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False

@@ -51,13 +51,11 @@ class MeshRepository:
     def runbook(self) -> Runbook:
         """The runbook as it is now; the contexts are called as it supposes, but Argo CD's."""
         contexts = {"CTX_ARGOCD": EXTERNAL, "CTX_EXTERNAL": self._external}
-        return Runbook(self.directory / "README.md", self._environment(), contexts)
+        return Runbook(self.directory / "README.md", self.environment, contexts)
 
     def git(self, *arguments: str) -> str:
         """A command of git in this repository."""
-        return run(
-            ["git", *arguments], cwd=self.directory, env=self._environment(), seconds=60
-        ).stdout
+        return run(["git", *arguments], cwd=self.directory, env=self.environment, seconds=60).stdout
 
     def write(self, path: str, content: str) -> None:
         """A person's own file."""
@@ -82,13 +80,15 @@ class MeshRepository:
         done = run(
             ["extcp-gitops", *arguments],
             cwd=cwd,
-            env=self._environment(),
+            env=self.environment,
             seconds=COMMAND_SECONDS,
             ok=ok,
         )
         return done.stdout + done.stderr
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the person's commands run with."""
         tools = [self._testbed.tools, parts_directory()]
         return {
             **self._gitea.git_environment(),

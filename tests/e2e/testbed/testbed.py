@@ -93,9 +93,11 @@ class Testbed:
         self.tools.mkdir()
         (self.tools / "istioctl").symlink_to(part(f"istioctl-{ISTIO_VERSION}"))
         (self.tools / "kubectl").symlink_to(part("kubectl"))
-        tool = self.tools / "extcp-gitops"
-        tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m extcp_gitops "$@"\n')
-        tool.chmod(0o755)
+        for name in ("extcp-gitops", "extcp-bot"):
+            tool = self.tools / name
+            module = name.replace("-", "_")
+            tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m {module} "$@"\n')
+            tool.chmod(0o755)
 
     def set_name(self, name: str, address: str | None) -> None:
         """Make a public DNS record, or take it away."""

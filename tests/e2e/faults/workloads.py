@@ -1,0 +1,77 @@
+"""Faults of what runs: proxies, gateways, istiod itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.e2e.testbed.processes import wait_for
+
+from .gateway import UNREACHABLE
+from .model import fault
+from .webhooks import MUTATING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.testbed.api import Object
+
+    from .model import Stage
+
+DEPLOYMENTS, PODS = "apps/v1/deployments", "v1/pods"
+EAST_WEST = "istio=eastwestgateway"
+
+
+@fault(
+    "a gateway's Pod was made while the injector was away: its image is auto",
+    names="H12 remote-cluster-2 image-auto",
+    follows=("H13 remote-cluster-2 gateway-not-ready",),
+)
+def image_auto(stage: Stage) -> Iterator[None]:
+    cluster, namespace = stage.second, stage.mesh.plane.namespace
+    stage.remove(cluster, MUTATING, None, f"istio-sidecar-injector-{namespace}")
+    (before,) = cluster.pods(namespace, EAST_WEST)
+    cluster.api.delete(PODS, namespace, before["metadata"]["name"], now=True)
+
+    def is_auto() -> bool:
+        pods = cluster.pods(namespace, EAST_WEST)
+        return any(c["image"] == "auto" for pod in pods for c in pod["spec"]["containers"])
+
+    wait_for("a Pod with the image auto", is_auto, 30)
+    stage.restore()
+    yield
+
+
+@fault(
+    "istiod is scaled to nothing",
+    names="H16 external-cluster no-istiod",
+    follows=(*UNREACHABLE, "H01 external-cluster istiod-not-ready"),
+)
+def no_istiod(stage: Stage) -> Iterator[None]:
+    def change(deployment: Object) -> None:
+        deployment["spec"]["replicas"] = 0
+
+    namespace = stage.mesh.plane.namespace
+    stage.change(stage.external, DEPLOYMENTS, namespace, "istiod", change)
+    wait_for("istiod is gone", lambda: not stage.external.pods(namespace, "app=istiod"), 30)
+    yield
+
+
+@fault(
+    "a Pod runs a proxy that is far too old",
+    names="H17 remote-cluster-2 proxy-too-old",
+    follows=("H12 remote-cluster-2 not-ready",),
+    by_hand=True,
+)
+def old_proxy(stage: Stage) -> Iterator[None]:
+    cluster = stage.second
+    annotation = {"sidecar.istio.io/proxyImage": "docker.io/istio/proxyv2:1.20.0"}
+    name, namespace = "old-proxy", "sample"
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "annotations": annotation},
+        "spec": {"containers": [{"name": "app", "image": "pause"}]},
+    }
+    cluster.apply(pod)
+    yield
+    cluster.api.delete(PODS, namespace, name, now=True)
