@@ -351,5 +351,7 @@ def test_each_part_is_pinned_in_the_version_its_recipe_names(name: str) -> None:
     if module != "istio.io/istio":
         assert modules[module] == f"v{recipe['version'].removeprefix('v')}"
     assert f"{module} {modules[module]} h1:" in (home / "go.sum").read_text()
-    if recipe["kind"] == "go":
+    if recipe.get("package") == ".":
+        assert f'"{module}/' in (home / "main.go").read_text()
+    elif recipe["kind"] == "go":
         assert recipe["package"] in re.findall(r"^(?:tool |\t)(\S+)$", go_mod(home), re.MULTILINE)
