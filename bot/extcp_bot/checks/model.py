@@ -55,6 +55,8 @@ class Scope(enum.StrEnum):
     """Each remote cluster, the config clusters among them."""
     CLUSTER = "every cluster"
     """Each cluster, the external one once."""
+    MEMBER = "every cluster of every control plane"
+    """Each remote cluster, and the external one once for each control plane."""
 
 
 class Side(enum.StrEnum):

@@ -104,19 +104,10 @@ class Transport:
     async def close(self) -> None:
         """Give the connections back; a later request makes new ones."""
         session, self._session = self._session, None
+        connections, self._connections = self._connections, weakref.WeakSet()
         if session is not None:
             await session.close()
-            await self._cut()
-
-    async def _cut(self) -> None:
-        """End what is not closed yet; asyncio would wait 30 s for the server's own end of TLS."""
-        for connection in self._connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for _ in range(_TURNS):
-            if all(connection.fileno() < 0 for connection in self._connections):
-                return
-            await asyncio.sleep(0)
+            await _cut(connections)
 
     async def release(self) -> None:
         """Keep no connection any longer than somebody uses it."""
@@ -269,6 +260,17 @@ class Transport:
             f"check the route from here to it, and the server that {self._access.origin} names",
             path,
         )
+
+
+async def _cut(connections: weakref.WeakSet[socket.socket]) -> None:
+    """End what is not closed yet; asyncio would wait 30 s for the server's own end of TLS."""
+    for connection in connections:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+    for _ in range(_TURNS):
+        if all(connection.fileno() < 0 for connection in connections):
+            return
+        await asyncio.sleep(0)
 
 
 class _Resolver(AbstractResolver):
