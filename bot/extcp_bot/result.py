@@ -24,7 +24,6 @@ DOCUMENT: Final = "docs/checks.md"
 _LONGEST: Final = 600
 _SCANNED: Final = 8 * _LONGEST
 _SPACES: Final = re.compile(r"\s+")
-_LAST_WORD: Final = re.compile(r"\S*\Z")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
@@ -35,13 +34,14 @@ def clean(text: str) -> str:
     terminal or a reader would obey and not see becomes ``\u001b`` and the like.
     """
     if len(text) > _SCANNED:  # not within a word: half a token would not be known for one
-        text = f"{_LAST_WORD.sub('', text[:_SCANNED])} …"
-    lines = redact(hide(text))
-    line = _SPACES.sub(" ", lines).strip()
-    if line != lines:  # some credentials are known by their lines, some only where they are one
-        line = redact(line)
+        words = text[:_SCANNED].rsplit(None, 1)
+        text = f"{words[0] if words[1:] else ''} …"
+    shown = redact(hide(text))
+    line = _SPACES.sub(" ", shown).strip()
     if not (line.isascii() and line.isprintable()):
-        line = hide("".join(map(_visible, line)))
+        line = "".join(map(_visible, line))
+    if line != shown:  # some credentials are known by their lines, some only where they are one
+        line = redact(hide(line))
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
@@ -184,11 +184,12 @@ class Report:
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 where something worse than a warning was found, else 5 where something is unknown."""
+        """1 where something worse than a warning was found, else 5 where anything is unknown."""
         bad = {result.severity for result in self.results if result.state is State.UNHEALTHY}
         if bad - {Severity.WARNING}:
             return ExitCode.FINDINGS
-        is_partial = not self.complete or not self.results
+        # Also beside a warning: what was seen in a cluster says nothing of what was not.
+        is_partial = not self.complete or not self.results or self.counts()[State.UNKNOWN]
         if is_partial or State.UNKNOWN in self.states().values():
             return ExitCode.COULD_NOT_TELL
         return ExitCode.OK
