@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Hashable
+    from collections.abc import Callable, Coroutine, Hashable, Iterator
 
 T = TypeVar("T")
 
@@ -49,6 +49,12 @@ class Once:
             if not its.waiting and not its.task.done():
                 its.task.cancel()
                 self._works.pop(key, None)
+
+    def done(self) -> Iterator[tuple[Hashable, Any]]:
+        """Each key whose work is done, with what that gave, or the exception that it raised."""
+        for key, its in self._works.items():
+            if its.task.done() and not its.task.cancelled():
+                yield key, its.task.exception() or its.task.result()
 
     async def close(self) -> None:
         """End what is under way; what is done stays."""

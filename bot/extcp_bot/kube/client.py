@@ -20,7 +20,7 @@ from extcp_bot.kube.transport import JSON, Answer, Limits, Transport
 from extcp_bot.once import Once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Hashable
 
     from extcp_bot.access.model import Access
     from extcp_bot.kube.transport import Lookup
@@ -71,6 +71,15 @@ class Client:
         """Seconds that the server's clock is ahead of ours; None before its first answer."""
         return self._transport.clock_skew
 
+    def seen(self) -> dict[str, Any]:
+        """What has been read so far, by path.
+
+        Returns:
+            Objects, lists of objects and texts; None for what is not there, and the exception for
+            what could not be read.
+        """
+        return {_written(key): read for key, read in self._reads.done()}
+
     async def release(self) -> None:
         """Keep no connection any longer than somebody uses it; what was read stays."""
         await self._transport.release()
@@ -110,6 +119,7 @@ class Client:
         fields: str = "",
         metadata_only: bool = False,
         at_most: int | None = None,
+        keep: Callable[[Object], Object] | None = None,
     ) -> Items:
         """Objects of one kind, read once, page by page.
 
@@ -121,6 +131,8 @@ class Client:
             metadata_only: Leave out spec, data and status.
             at_most: Objects; where there are more, the result says that it is not complete.
                 Without it, more than the limit is an error.
+            keep: Gives what is kept of each object as it comes, for kinds of which a large fleet
+                has more than fits; whoever asks with another one reads again.
 
         Raises:
             CannotLookError: As for :meth:`find`.
@@ -128,8 +140,8 @@ class Client:
         selectors = {"labelSelector": labels, "fieldSelector": fields}
         query = {name: selector for name, selector in selectors.items() if selector}
         accept = _METADATA if metadata_only else JSON
-        key = (path, urlencode(query), accept, at_most)
-        return await self._reads(key, lambda: self._list(path, query, accept, at_most))
+        key = (path, urlencode(query), accept, at_most, keep)
+        return await self._reads(key, lambda: self._list(path, query, accept, at_most, keep))
 
     async def create(self, path: str, body: Object, *, dry_run: bool = False) -> Object:
         """Ask for an object to be made: a review, or with ``dry_run`` anything, which is not kept.
@@ -188,7 +200,12 @@ class Client:
         return self._reader.require_ok(answer, "get", path).body.decode("utf-8", "replace")
 
     async def _list(
-        self, path: str, query: dict[str, str], accept: str, at_most: int | None
+        self,
+        path: str,
+        query: dict[str, str],
+        accept: str,
+        at_most: int | None,
+        keep: Callable[[Object], Object] | None,
     ) -> Items:
         found, token = Items(), ""
         most = at_most or self._limits.objects
@@ -197,7 +214,7 @@ class Client:
             words = {"limit": page, **query, **({"continue": token} if token else {})}
             answer = await self._get(f"{path}?{urlencode(words)}", accept)
             objects, token = self._reader.page(answer, path)
-            found += objects
+            found += map(keep, objects) if keep else objects
             if not token:
                 return found
             if len(found) >= most:
@@ -222,3 +239,17 @@ class Client:
             await asyncio.sleep(min(seconds, self._limits.pause))
             answer = await self._transport.request("GET", path, accept)
         return answer
+
+
+def _written(key: Hashable) -> str:
+    """A read as a person would ask for it; ``#`` says what of it was kept, where not all."""
+    match key:
+        case (str(path), str(query), str(accept), at_most, keep):
+            asked = f"{path}?{query}" if query else path
+            metadata = "metadata" if accept == _METADATA else ""
+            most = f"first {at_most}" if at_most else ""
+            part = ", ".join(filter(None, (metadata, most, "part of each" if keep else "")))
+            return f"{asked} # {part}" if part else asked
+        case (str(path), _):
+            return path
+    return str(key)
