@@ -14,20 +14,26 @@ _ERASE = "\r\x1b[K"
 _MEGABYTE = 1_000_000
 
 
+def line() -> Callable[[str], None] | None:
+    """A function that shows a text in place of the one before; None where nobody watches.
+
+    The empty text takes the line away.
+    """
+    if not sys.stderr.isatty():
+        return None
+    return lambda text: click.echo(_ERASE + text, nl=False, err=True)
+
+
 def counter(what: str) -> Callable[[int, int], None]:
     """A function to be told how much is done, and of how much.
 
     Args:
         what: Is being done, as in ``building``.
     """
-    if not sys.stderr.isatty():
+    show = line()
+    if show is None:
         return lambda _done, _total: None
-
-    def show(done: int, total: int) -> None:
-        line = f"{what} {done} of {total}" if done < total else ""
-        click.echo(_ERASE + line, nl=False, err=True)
-
-    return show
+    return lambda done, total: show(f"{what} {done} of {total}" if done < total else "")
 
 
 def download() -> Callable[[int, int | None], None]:

@@ -1,0 +1,5 @@
+"""``python -m extcp_bot``."""
+
+from extcp_bot.cli import main
+
+main()
