@@ -113,6 +113,15 @@ class ApiServer:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
+    async def _stop(self) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+        # Connections that a client gave up while they shook hands, which aiohttp does not know.
+        for transport in list(getattr(self._loop, "_transports", {}).values()):
+            transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         path = request.path
         self.requests.append(f"{request.method} {request.path_qs}")

@@ -19,8 +19,6 @@ from tests.bot.fleets import CONFIG, EXTERNAL, NOW, SECOND
 from tests.strategies import HOSTILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from extcp_bot.checks.model import Observation
 
 NOTHING = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
@@ -30,12 +28,10 @@ TEXTS = st.text(st.characters(), max_size=300) | st.lists(
 ).map("".join)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _forgotten() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is a secret here is none in the tests that follow."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("extcp_bot.access.model._KNOWN", {})
-        yield
+    monkeypatch.setattr("extcp_bot.access.model._KNOWN", {})
 
 
 class TestClean:

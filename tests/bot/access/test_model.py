@@ -8,7 +8,6 @@ import json
 import logging
 import pickle
 import traceback
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -16,20 +15,15 @@ from hypothesis import strategies as st
 
 from extcp_bot.access.model import HIDDEN, Access, Secret, hide
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 TOKEN = "token-that-nobody-may-see"  # noqa: S105
 TOKENS = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=12)
 WORDS = st.text(max_size=30)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _forgotten() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is a secret here is none in the tests that follow."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("extcp_bot.access.model._KNOWN", {})
-        yield
+    monkeypatch.setattr("extcp_bot.access.model._KNOWN", {})
 
 
 def test_a_secret_is_for_the_wire_alone() -> None:
