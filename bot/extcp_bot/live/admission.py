@@ -39,6 +39,8 @@ _CAUSES: Final = (
     ("no such host", Cause("the API server finds no such name in DNS", "EXTCP-H01")),
     ("could not find the requested", Cause("the gateway answers 404, no route", "EXTCP-H01")),
     ("currently unable to handle", Cause("the gateway answers 503, no istiod", "EXTCP-H01")),
+    ("no route to host", Cause("no route to the address", "EXTCP-H01")),
+    ("is unreachable", Cause("no route to the address", "EXTCP-H01")),
     ("connection refused", Cause("nobody listens at the address", "EXTCP-H01")),
     ("deadline exceeded", Cause("no answer in time", "EXTCP-H01")),
     ("Client.Timeout", Cause("no answer in time", "EXTCP-H01")),

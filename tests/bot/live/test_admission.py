@@ -28,6 +28,8 @@ CANCELED = "net/http: request canceled (Client.Timeout exceeded while awaiting h
         (f"{X509}malformed certificate", "refuses the certificate", "EXTCP-H02"),
         (f"{POST}dial tcp: lookup a.com on 10.96.0.10:53: no such host", "DNS", "EXTCP-H01"),
         (f"{POST}dial tcp 192.0.2.1:15017: connect: connection refused", "nobody", "EXTCP-H01"),
+        (f"{POST}dial tcp 192.0.2.1:15017: connect: network is unreachable", "route", "EXTCP-H01"),
+        (f"{POST}dial tcp 192.0.2.1:15017: connect: no route to host", "no route", "EXTCP-H01"),
         (f"{POST}context deadline exceeded", "no answer in time", "EXTCP-H01"),
         (f"{POST}dial tcp 192.0.2.1:15017: i/o timeout", "no connection in time", "EXTCP-H01"),
         (f"{POST}net/http: TLS handshake timeout", "no TLS in time", "EXTCP-H01"),
