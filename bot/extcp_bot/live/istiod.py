@@ -59,14 +59,22 @@ async def replicas(target: Target) -> list[Replica]:
         CannotLookError: The external cluster does not show them.
     """
     namespace = target.plane.namespace
-    found = await target.external.list(f"/api/v1/namespaces/{namespace}/pods", labels=SELECTOR)
     running = [
         Replica(fields.string(fields.at(pod, "metadata", "name")), namespace, _is_ready(pod))
-        for pod in found
+        for pod in await _pods(target)
         if fields.at(pod, "status", "phase") == "Running"
         and fields.at(pod, "metadata", "deletionTimestamp") is None
     ]
     return sorted(running, key=lambda each: each.name)
+
+
+async def names(target: Target) -> set[str]:
+    """The names of all Pods of the control plane's istiod, also of those that come or go.
+
+    Raises:
+        CannotLookError: The external cluster does not show them.
+    """
+    return {fields.string(fields.at(pod, "metadata", "name")) for pod in await _pods(target)}
 
 
 async def ready(target: Target) -> list[Replica]:
@@ -129,6 +137,11 @@ async def _ask(target: Target, replica: Replica, path: str) -> bytes:
     else:
         remedy = "see its log, and whether ENABLE_DEBUG_ON_HTTP is off"
     raise CannotLookError(f"{where}: HTTP {answer.status}", remedy, where)
+
+
+async def _pods(target: Target) -> list[Object]:
+    path = f"/api/v1/namespaces/{target.plane.namespace}/pods"
+    return await target.external.list(path, labels=SELECTOR)
 
 
 def _is_ready(pod: Object) -> bool:

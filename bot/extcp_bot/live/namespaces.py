@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot.live import times
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,12 +28,16 @@ class Namespace:
         name: Its name.
         labels: Of its metadata.
         annotations: Of its metadata.
+        created: When it was made; None where it says nonsense.
+        is_leaving: Whether it is being deleted.
     """
 
     def __init__(self, metadata: Mapping[str, object]) -> None:
         self.name = str(metadata.get("name"))
         self.labels = _strings(metadata.get("labels"))
         self.annotations = _strings(metadata.get("annotations"))
+        self.created = times.parse(metadata.get("creationTimestamp"))
+        self.is_leaving = metadata.get("deletionTimestamp") is not None
 
     @property
     def is_injected(self) -> bool:

@@ -93,7 +93,7 @@ class Proxies:
 
 
 async def of(target: Target) -> Proxies:
-    """The Pods of a cluster with a proxy, without those that are over or on their way out.
+    """The Pods of a cluster with a proxy, without those that are over, on their way out or nowhere.
 
     Raises:
         CannotLookError: The cluster does not show its Pods.
@@ -105,7 +105,12 @@ async def of(target: Target) -> Proxies:
 
 def _is_alive(pod: Object) -> bool:
     is_over = fields.at(pod, "status", "phase") in _OVER
-    return not is_over and fields.at(pod, "metadata", "deletionTimestamp") is None
+    is_leaving = fields.at(pod, "metadata", "deletionTimestamp") is not None
+    conditions = fields.items(fields.at(pod, "status", "conditions"))
+    is_nowhere = any(
+        each.get("type") == "PodScheduled" and each.get("status") == "False" for each in conditions
+    )
+    return not (is_over or is_leaving or is_nowhere)
 
 
 def _container(pod: Object) -> Object | None:

@@ -79,6 +79,11 @@ def test_a_native_sidecar_is_one(mesh: World) -> None:
         ({"containers": [{"name": "app"}]}, {}, {}),
         ({"containers": [SIDECAR]}, {"phase": "Succeeded"}, {}),
         ({"containers": [SIDECAR]}, {"phase": "Failed"}, {}),
+        (
+            {"containers": [SIDECAR]},
+            {"conditions": [{"type": "PodScheduled", "status": "False"}]},
+            {},
+        ),
         ({"containers": [SIDECAR]}, {}, {"deletionTimestamp": "2026-06-01T11:00:00Z"}),
         ({"containers": [SIDECAR]}, {}, {"labels": {}}),
         ({"containers": "none"}, {}, {}),
