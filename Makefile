@@ -122,8 +122,9 @@ goldens: setup parts ## rewrite tests/golden; read the diff before you commit it
 	@$(with_parts) $(BIN)/python -m pytest -q tests/test_golden.py --update-goldens
 
 .PHONY: docs
-docs: setup ## regenerate docs/cli.md from the commands (1 s)
+docs: setup ## regenerate docs/cli.md from the commands and docs/checks.md from the checks (1 s)
 	@$(BIN)/python docs/generate_cli.py
+	@$(BIN)/python docs/generate_checks.py
 
 .PHONY: requirements
 requirements: setup ## pin the newest allowed dependencies in requirements/dev.txt (5 s)

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a program beside the page that it writes, no package
-"""Write docs/cli.md, the command reference, from the commands themselves.
+"""Write docs/cli.md, the reference of both command lines, from the commands themselves.
 
     python docs/generate_cli.py
 
@@ -18,7 +18,6 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROGRAM = "extcp-gitops"
 REFERENCE = Path(__file__).with_name("cli.md")
 
 PREFACE = """\
@@ -26,17 +25,17 @@ PREFACE = """\
 
 # Command reference
 
-`extcp-gitops COMMAND --help` prints the same. Data goes to standard output, words for people to
-standard error.
+`extcp-gitops COMMAND --help` and `extcp-bot COMMAND --help` print the same. Data goes to standard
+output, words for people to standard error.
 
 | exit code | meaning |
 | --- | --- |
 | 0 | done, or nothing to do |
 | 1 | findings, or something that you can mend; the text says how |
 | 2 | the command line is wrong |
-| 3 | a bug in extcp-gitops; please report it |
+| 3 | a bug of ours; please report it |
 | 4 | changes pending (`diff`, `generate --check`) |
-| 5 | could not tell: a tool that it needs is missing; never taken for success |
+| 5 | could not tell: a tool is missing, a cluster cannot be looked at; never taken for success |
 | 130 | interrupted |
 """
 
@@ -45,8 +44,7 @@ def contexts(
     command: click.Command, parent: click.Context | None = None
 ) -> Iterator[click.Context]:
     """One context for each command that people see, parents before children, in help's order."""
-    name = command.name if parent else PROGRAM
-    context = click.Context(command, info_name=name, parent=parent)
+    context = click.Context(command, info_name=command.name, parent=parent)
     yield context
     if isinstance(command, click.Group):
         for child_name in command.list_commands(context):
@@ -55,9 +53,9 @@ def contexts(
                 yield from contexts(child, context)
 
 
-def reference(cli: click.Command) -> str:
-    """The whole page."""
-    sections = [_section(context) for context in contexts(cli)]
+def reference(*programs: click.Command) -> str:
+    """The whole page, program by program."""
+    sections = [_section(context) for program in programs for context in contexts(program)]
     return "\n".join([PREFACE, *sections])
 
 
@@ -126,9 +124,11 @@ def _escape(text: str) -> str:
 
 def main() -> None:
     """Write the page beside this program."""
-    from extcp_gitops.cli import cli  # noqa: PLC0415 - the tests import this module before the code
+    # Not above: the tests import this module before the code.
+    from extcp_bot.cli import cli as bot  # noqa: PLC0415
+    from extcp_gitops.cli import cli  # noqa: PLC0415
 
-    REFERENCE.write_text(reference(cli), encoding="utf-8")
+    REFERENCE.write_text(reference(cli, bot), encoding="utf-8")
 
 
 if __name__ == "__main__":

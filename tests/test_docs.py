@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+import extcp_bot
 import extcp_gitops
+from extcp_bot.checks import all_checks
+from extcp_bot.cli import cli as bot
 from extcp_gitops.cli import cli
 from tests import meshes
 
@@ -22,13 +25,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PACKAGE = Path(extcp_gitops.__file__).parent
+PACKAGES = [Path(package.__path__[0]) for package in (extcp_gitops, extcp_bot)]
 WRITTEN = [ROOT / "README.md", DOCS / "architecture.md", DOCS / "tutorial.md"]
 DOCUMENTS = [*WRITTEN, *(ROOT / f"{n}.md" for n in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))]
+PROGRAMS = {"extcp-gitops": cli, "extcp-bot": bot}
 
 
-def _generator() -> Any:  # noqa: ANN401 - a program, not a module of the packages
-    spec = importlib.util.spec_from_file_location("generate_cli", DOCS / "generate_cli.py")
+def _generator(name: str) -> Any:  # noqa: ANN401 - a program, not a module of the packages
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -36,8 +40,9 @@ def _generator() -> Any:  # noqa: ANN401 - a program, not a module of the packag
     return module
 
 
-GENERATOR = _generator()
-CONTEXTS = list(GENERATOR.contexts(cli))
+COMMAND_REFERENCE = _generator("generate_cli")
+CHECK_REFERENCE = _generator("generate_checks")
+CONTEXTS = [each for program in PROGRAMS.values() for each in COMMAND_REFERENCE.contexts(program)]
 COMMANDS = [context for context in CONTEXTS if not isinstance(context.command, click.Group)]
 
 
@@ -46,7 +51,40 @@ def _path(context: click.Context) -> str:
 
 
 def test_the_reference_is_what_the_commands_say() -> None:
-    assert (DOCS / "cli.md").read_text() == GENERATOR.reference(cli), "run: make docs"
+    said = COMMAND_REFERENCE.reference(*PROGRAMS.values())
+    assert (DOCS / "cli.md").read_text() == said, "run: make docs"
+
+
+def test_the_page_of_checks_is_what_the_checks_say() -> None:
+    page = CHECK_REFERENCE.page(all_checks(), CHECK_REFERENCE.read_faults())
+    assert (DOCS / "checks.md").read_text() == page, "run: make docs"
+
+
+def test_each_result_leads_to_its_check() -> None:
+    page = (DOCS / "checks.md").read_text()
+    for code, check in all_checks().items():
+        anchor = re.sub("[^a-z0-9-]", "", f"{code} {check.name}".lower().replace(" ", "-"))
+        assert anchor == f"{code.lower()}-{check.name}"  # as in Result.link
+        assert page.count(f"\n## {code} {check.name}\n") == 1
+        assert check.text
+        for problem in check.problems:
+            assert f"\n| `{problem.name}`" in page
+
+
+def test_each_fault_is_in_the_page_of_checks_with_what_istioctl_says() -> None:
+    row = {
+        "fault": "the Secret has <no> label",
+        "istioctl": {"remote-clusters": "a synced", "analyze": "2 IST0101 | x"},
+        "code": "EXTCP-H05",
+        "problem": "not-labelled",
+        "remedy": "label it",
+    }
+    line = (
+        "| the Secret has &#60;no&#62; label | `remote-clusters`: a synced<br>`analyze`: 2 IST0101 "
+        "\\| x | [EXTCP-H05 secret-shape](#extcp-h05-secret-shape): `not-labelled` | label it |\n"
+    )
+    assert line in CHECK_REFERENCE.page(all_checks(), [row])
+    assert "istioctl says" not in CHECK_REFERENCE.page(all_checks(), [])
 
 
 @pytest.mark.parametrize("context", CONTEXTS, ids=_path)
@@ -65,30 +103,31 @@ def test_each_command_shows_an_example_of_itself(context: click.Context) -> None
 
 @pytest.mark.parametrize("context", COMMANDS, ids=_path)
 def test_each_command_is_told_of_in_prose(context: click.Context) -> None:
-    words = context.command_path.removeprefix("extcp-gitops ")
-    call = re.compile(rf"(extcp-gitops (-C \S+ )?|`){words}\b")
+    program, _, words = context.command_path.partition(" ")
+    call = re.compile(rf"({program} (-C \S+ )?|`){words}\b")
     assert any(call.search(document.read_text()) for document in WRITTEN)
 
 
-def _calls(text: str) -> Iterator[list[str]]:
-    """The words of each call of extcp-gitops in a document's code."""
+def _calls(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The program and the words of each call of one of ours in a document's code."""
     code = re.findall(r"^```\w*\n(.*?)^```|`([^`\n]+)`", text, re.MULTILINE | re.DOTALL)
     for fenced, span in code:
         for line in (fenced or span).replace("\\\n", " ").splitlines():
-            match = re.search(r"\bextcp-gitops( .*)", line.partition(" #")[0])
+            match = re.search(r"\b(extcp-gitops|extcp-bot)( .*)", line.partition(" #")[0])
             if match:
-                yield match[1].replace("$(", " ").split()
+                yield match[1], match[2].partition(" | ")[0].replace("$(", " ").split()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_calls_in_the_documents_name_commands_and_options_that_exist(document: Path) -> None:
-    for words in _calls(document.read_text()):
-        command: click.Command = cli
+    for program, words in _calls(document.read_text()):
+        command: click.Command = PROGRAMS[program]
+        helps = command.context_settings["help_option_names"]
         for word in words:
             if word.startswith("-"):
                 flag = word.partition("=")[0]
                 known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
-                assert flag in {*known, *cli.context_settings["help_option_names"]}, words
+                assert flag in {*known, *helps}, words
             elif isinstance(command, click.Group):
                 found = command.get_command(click.Context(command), word)
                 command = found or command
@@ -126,7 +165,8 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_files_of_code_that_are_named_exist(document: Path) -> None:
-    there = [path.as_posix() for top in (PACKAGE, ROOT / "tests") for path in top.rglob("*.py")]
+    tops = (*PACKAGES, ROOT / "tests")
+    there = [path.as_posix() for top in tops for path in top.rglob("*.py")]
     for name in re.findall(r"`([\w./]+\.py)`", document.read_text()):
-        place = name.removeprefix("generator/")
+        place = name.removeprefix("generator/").removeprefix("bot/")
         assert any(path.endswith(f"/{place}") for path in there), name
