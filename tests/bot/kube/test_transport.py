@@ -451,6 +451,7 @@ def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -
         (format_datetime(datetime.now(UTC) + timedelta(hours=1)), 3500, 3700),
         (format_datetime(datetime.now(UTC) - timedelta(hours=1)), -3700, -3500),
     ],
+    ids=["ahead", "behind"],
 )
 def test_the_skew_of_a_servers_clock_is_noted(date: str, low: float, high: float) -> None:
     async def main() -> float | None:
