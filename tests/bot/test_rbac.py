@@ -193,7 +193,7 @@ def test_all_checks_ask_to_look_and_to_try() -> None:
             allowed = {"get", "list", "create"}
             assert set(permission.verbs) <= allowed, code
             if "create" in permission.verbs:
-                assert permission.namespace == PROBE_NAMESPACE or any(
+                assert permission.namespace in {PROBE_NAMESPACE, CONTROL_PLANE_NAMESPACE} or any(
                     word in permission.resource for word in ("reviews", "portforward")
                 ), (code, permission)
 
