@@ -20,6 +20,8 @@ from extcp_bot.kube.failure import CannotLookError, NoRouteError
 from extcp_bot.live import certificates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from extcp_bot.live.certificates import Certificate
     from extcp_bot.target import Fleet
 
@@ -133,6 +135,20 @@ async def presented(fleet: Fleet, host: str, port: int) -> Presented:
     return await fleet.once(("presented", host, port), lambda: _presented(fleet, host, port))
 
 
+async def on_ports(
+    fleet: Fleet, host: str, ports: Sequence[int]
+) -> dict[int, Presented | CannotLookError]:
+    """What a server presents on each of several ports, or why that cannot be told, all at once."""
+
+    async def one(port: int) -> Presented | CannotLookError:
+        try:
+            return await presented(fleet, host, port)
+        except CannotLookError as error:
+            return error
+
+    return dict(zip(ports, await asyncio.gather(*map(one, ports)), strict=True))
+
+
 async def verdict(fleet: Fleet, host: str, port: int, roots: str | None) -> Verdict:
     """Whether a client with these roots takes the chain that a server presents.
 
@@ -144,6 +160,7 @@ async def verdict(fleet: Fleet, host: str, port: int, roots: str | None) -> Verd
 
     Raises:
         CannotLookError: As for :func:`presented`; also where this system has no roots.
+        ValueError: The roots are no certificates.
     """
     return await fleet.once(
         ("verdict", host, port, roots), lambda: _verdict(fleet, host, port, roots)
@@ -203,7 +220,8 @@ async def _verdict(fleet: Fleet, host: str, port: int, roots: str | None) -> Ver
 def _verifying(roots: str | None) -> ssl.SSLContext:
     if roots is None:
         _require_public_roots()
-    context = ssl.create_default_context(cadata=roots)
+    given = certificates.of_pem(roots or "")
+    context = ssl.create_default_context(cadata=b"".join(each.der for each in given) or None)
     context.check_hostname = False
     # Go takes any certificate of the bundle for an end of the chain, and wants none of the
     # extensions that newer Pythons ask of CAs.
@@ -251,7 +269,7 @@ async def _connect(
     fleet: Fleet, host: str, port: int, context: ssl.SSLContext
 ) -> tuple[asyncio.StreamWriter, Place]:
     """A TLS connection to the first address that has one; an SSLCertVerificationError gets out."""
-    failure: CannotLookError | None = None
+    failures: list[CannotLookError] = []
     for place in await _places(fleet, host, port):
         try:
             async with asyncio.timeout(fleet.limits.connect):
@@ -261,10 +279,10 @@ async def _connect(
         except ssl.SSLCertVerificationError:
             raise
         except (OSError, ValueError) as error:
-            failure = _failure(error, f"{host}:{port}", place)
+            failures.append(_failure(error, f"{host}:{port}", place))
         else:
             return writer, place
-    raise failure or NotResolvedError(*_no_such_name(host))
+    raise failures[-1]
 
 
 async def _places(fleet: Fleet, host: str, port: int) -> list[Place]:
@@ -277,19 +295,20 @@ async def _places(fleet: Fleet, host: str, port: int) -> list[Place]:
 async def _addresses(fleet: Fleet, host: str) -> tuple[str, ...]:
     try:
         async with asyncio.timeout(fleet.limits.connect):
-            return await fleet.lookup(host)
+            found = await fleet.lookup(host)
     except (OSError, UnicodeError) as error:
-        if isinstance(error, UnicodeError) or error.errno in _NO_SUCH_NAME:
-            raise NotResolvedError(*_no_such_name(host)) from None
-        raise NoRouteError(
-            f"DNS does not answer for {host}",
-            "run the bot where DNS works, or say where the address leads: --connect-to",
-            f"DNS of {host}",
-        ) from None
-
-
-def _no_such_name(host: str) -> tuple[str, str, str]:
-    return (f"DNS has no address for {host}", "make the record", f"DNS of {host}")
+        if isinstance(error, OSError) and error.errno not in _NO_SUCH_NAME:
+            raise NoRouteError(
+                f"DNS does not answer for {host}",
+                "run the bot where DNS works, or say where the address leads: --connect-to",
+                f"DNS of {host}",
+            ) from None
+        found = ()
+    if not found:
+        raise NotResolvedError(
+            f"DNS has no address for {host}", "make the record", f"DNS of {host}"
+        )
+    return found
 
 
 def _failure(error: Exception, where: str, place: Place) -> CannotLookError:
