@@ -188,6 +188,17 @@ def test_changed_paths(root: Path) -> None:
     assert repository.changed_paths("HEAD~1") == changed | {".gitignore"}
 
 
+def test_changed_between_two_commits(root: Path) -> None:
+    repository = Repository(root)
+    write(root, {"mesh.yaml": "a: 2\n", "clusters/two/x": "1\n"})
+    repository.commit(["mesh.yaml", "clusters/two/x"], "Change")
+    write(root, {"clusters/one/cluster.yaml": "not committed\n"})
+    assert repository.changed_between("HEAD~1", "HEAD") == {"mesh.yaml", "clusters/two/x"}
+    assert repository.changed_between("HEAD", "HEAD") == set()
+    with pytest.raises(ExtcpError, match="EXTCP-G040"):
+        repository.changed_between("0" * 40, "HEAD")
+
+
 def test_a_touched_file_has_not_changed(root: Path) -> None:
     later = time.time() + 100
     os.utime(root / "mesh.yaml", (later, later))

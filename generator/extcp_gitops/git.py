@@ -267,6 +267,10 @@ class Repository:
         untracked = self._git("ls-files", "--others", "--exclude-standard", "-z").names
         return frozenset(changed + untracked)
 
+    def changed_between(self, before: str, after: str) -> frozenset[str]:
+        """The files that differ between two commits."""
+        return frozenset(self._git(*_DIFF, self.resolve(before), self.resolve(after), "--").names)
+
     def is_clean(self, paths: Collection[str]) -> bool:
         """Whether these files, and all files in these directories, are as they were committed."""
         watched = frozenset(_checked(path) for path in paths)

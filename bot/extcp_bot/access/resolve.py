@@ -8,10 +8,10 @@ costs itself and nobody else.
 from __future__ import annotations
 
 import asyncio
-import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from extcp_bot import threads
 from extcp_bot.access import argocd, incluster, settings
 from extcp_bot.access.kubeconfig import Contexts
 from extcp_bot.access.settings import Source
@@ -19,7 +19,6 @@ from extcp_bot.kube.client import Client
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.kube.transport import Limits
 from extcp_bot.target import Fleet
-from extcp_gitops import process
 from extcp_gitops.inventory.author import unknown_cluster
 from extcp_gitops.inventory.load import find_root, load_directory
 
@@ -77,13 +76,7 @@ async def fleet(root: Path, choice: Choice) -> Fleet:
         if name not in inventory.by_name:
             raise unknown_cluster(inventory, name)
     chosen = _combined(settings.read(directory, inventory), choice)
-    over = threading.Event()
-    token = process.is_cancelled.set(over.is_set)  # of the plugins that run in threads from here
-    try:
-        return await _Resolver(directory, inventory, chosen, choice).fleet()
-    finally:
-        over.set()
-        process.is_cancelled.reset(token)
+    return await _Resolver(directory, inventory, chosen, choice).fleet()
 
 
 def _combined(file: BotFile, choice: Choice) -> BotFile:
@@ -115,14 +108,14 @@ class _Resolver:
 
     async def fleet(self) -> Fleet:
         """All of it; :func:`fleet` says more."""
-        home = await asyncio.to_thread(self._argocd)
+        home = await threads.run(self._argocd)
         registry = None
         if home is not None and self._chosen.source is Source.ARGOCD:
             registry = await self._registry(home)
         clusters = self._inventory.clusters
         # In threads, because a plugin may take its time.
         ways = await asyncio.gather(
-            *(asyncio.to_thread(self._access, cluster, registry) for cluster in clusters)
+            *(threads.run(self._access, cluster, registry) for cluster in clusters)
         )
         access = {cluster.name: way for cluster, way in zip(clusters, ways, strict=True)}
         return Fleet(
