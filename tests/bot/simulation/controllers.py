@@ -26,6 +26,10 @@ _CLUSTER_SCOPED = {
     "CustomResourceDefinition",
     "Node",
 }
+_CRDS = {
+    "networking.istio.io": ("destinationrules", "gateways", "virtualservices"),
+    "telemetry.istio.io": ("telemetries",),
+}
 _SYSTEM = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -60,6 +64,7 @@ def install(server: ApiServer, items: Iterable[Object], address: str) -> None:
         address: Of the load balancer that each Service of that type gets.
     """
     put(server, *(named("Namespace", name, labels={}) for name in _SYSTEM))
+    put(server, *_crds())
     for number, item in enumerate(items):
         match item["kind"]:
             case "Deployment":
@@ -162,6 +167,15 @@ def slices(server: ApiServer) -> Iterator[Object]:
 def encoded(text: str) -> str:
     """Base64, as in a Secret."""
     return base64.b64encode(text.encode()).decode()
+
+
+def _crds() -> Iterator[Object]:
+    """Some of Istio's CRDs, as its chart labels them; without their schemas."""
+    labels = {"app.kubernetes.io/part-of": "istio", "app.kubernetes.io/version": "1.29.1"}
+    for group, plurals in _CRDS.items():
+        for plural in plurals:
+            kind, api = "CustomResourceDefinition", "apiextensions.k8s.io/v1"
+            yield named(kind, f"{plural}.{group}", api=api, labels=labels, spec={"group": group})
 
 
 def _of_deployment(item: Object, number: int) -> Iterator[Object]:
