@@ -1,0 +1,157 @@
+"""``extcp-bot rbac``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from extcp_bot.checks.model import Side
+
+if TYPE_CHECKING:
+    from extcp_bot.access.settings import BotFile
+    from extcp_bot.checks.model import Check
+    from extcp_bot.rbac import Account, Places
+    from extcp_gitops.commands.context import Context
+    from extcp_gitops.inventory.model import Inventory
+
+
+class Namespace(click.ParamType[str]):
+    """A namespace's name."""
+
+    name = "namespace"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - Click's interface
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """The name, or a usage error."""
+        import re  # noqa: PLC0415 - --help needs none
+
+        from extcp_gitops.inventory import names  # noqa: PLC0415
+
+        if not re.fullmatch(names.LABEL, str(value)):
+            self.fail(f"{value!r} is no name of a namespace", param, ctx)
+        return str(value)
+
+
+class ServiceAccount(click.ParamType["Account"]):
+    """``NAMESPACE/NAME``."""
+
+    name = "service account"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """The form, for ``--help``."""
+        return "NAMESPACE/NAME"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - Click's interface
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Account:
+        """The account, or a usage error."""
+        import re  # noqa: PLC0415 - --help needs none
+
+        from extcp_bot.rbac import Account  # noqa: PLC0415
+        from extcp_gitops.inventory import names  # noqa: PLC0415
+
+        if isinstance(value, Account):
+            return value
+        namespace, _, name = str(value).partition("/")
+        if not (re.fullmatch(names.LABEL, namespace) and re.fullmatch(names.SUBDOMAIN, name)):
+            self.fail(f"{value!r} is not NAMESPACE/NAME", param, ctx)
+        return Account(namespace, name)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  extcp-bot rbac --side remote --probe-namespace extcp-probe | kubectl apply -f -
+  extcp-bot rbac --side external --service-account argocd/extcp-bot
+  extcp-bot rbac --side config --check EXTCP-H04 --check EXTCP-H05
+"""
+)
+@click.option(
+    "--side",
+    type=click.Choice([side.value for side in Side]),
+    required=True,
+    help="Whose API server: one cluster can be several, such as external and argocd.",
+)
+@click.option(
+    "--check",
+    "codes",
+    metavar="CODE",
+    multiple=True,
+    help="Only what this check needs; can be given several times.",
+)
+@click.option("--control-plane", help="Only its namespace, where there are several.")
+@click.option(
+    "--probe-namespace",
+    type=Namespace(),
+    help="Where Pods may be created for a dry run; bot.yaml's by default.",
+)
+@click.option("--service-account", type=ServiceAccount(), help="Make it, and bind the roles to it.")
+@click.option(
+    "--from-argocd",
+    is_flag=True,
+    help="For --side argocd: clusters are reached by Argo CD's cluster Secrets.",
+)
+@click.pass_obj
+def rbac(
+    context: Context,
+    *,
+    side: str,
+    codes: tuple[str, ...],
+    control_plane: str | None,
+    probe_namespace: str | None,
+    service_account: Account | None,
+    from_argocd: bool,
+) -> None:
+    """Print the least that the checks need, as Roles to apply.
+
+    Everything is read, reviewed or tried in dry runs; a comment names the checks behind each rule.
+    Whoever is logged in may also review their own access, which Kubernetes grants to all.
+    """
+    from extcp_bot import rbac as roles  # noqa: PLC0415 - not for --help
+    from extcp_bot.access import settings  # noqa: PLC0415
+    from extcp_gitops.inventory.load import find_root, load_directory  # noqa: PLC0415
+
+    root = find_root(context.directory)
+    inventory = load_directory(root).inventory
+    file = settings.read(root, inventory)
+    places = _places(inventory, file, control_plane, probe_namespace)
+    wanted = list(roles.permissions(_chosen(codes), Side(side)))
+    if side == Side.ARGOCD and (from_argocd or file.source is settings.Source.ARGOCD):
+        wanted.append(("the way to clusters", roles.FIND_CLUSTERS))
+    if lost := roles.left_out(wanted, places):
+        context.say(
+            f"left out: what {', '.join(lost)} need to create Pods for a dry run; name a namespace "
+            "for it with --probe-namespace"
+        )
+    click.echo(roles.document(Side(side), roles.rules(wanted, places), service_account), nl=False)
+
+
+def _chosen(codes: tuple[str, ...]) -> list[Check]:
+    from extcp_bot.checks import all_checks  # noqa: PLC0415 - not for --help
+
+    known = all_checks()
+    for code in codes:
+        if code not in known:
+            raise click.UsageError(f"There is no check {code}; there are {', '.join(known)}.")
+    return [check for code, check in known.items() if not codes or code in codes]
+
+
+def _places(
+    inventory: Inventory, file: BotFile, control_plane: str | None, probe_namespace: str | None
+) -> Places:
+    from extcp_bot.rbac import Places  # noqa: PLC0415 - not for --help
+    from extcp_gitops.inventory.author import known_control_plane  # noqa: PLC0415
+
+    planes = inventory.mesh.control_planes
+    if control_plane is not None:
+        planes = (inventory.control_planes[known_control_plane(inventory, control_plane)],)
+    probe = probe_namespace or file.settings.probe_namespace
+    return Places(planes, inventory.mesh.argocd_namespace, probe)

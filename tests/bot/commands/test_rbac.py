@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from extcp_bot.commands.rbac import rbac
+from extcp_gitops.commands.context import Context
+from extcp_gitops.errors import ExtcpError
+from tests import meshes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for path, content in meshes.mesh().items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return tmp_path
+
+
+def run(root: Path, *words: str) -> Result:
+    return CliRunner().invoke(rbac, words, obj=Context(root), catch_exceptions=False)
+
+
+def test_roles_are_printed_for_a_side(root: Path) -> None:
+    done = run(root, "--side", "external", "--check", "EXTCP-H05")
+    (role,) = yaml.safe_load_all(done.stdout)
+    assert (role["kind"], role["metadata"]["namespace"]) == ("Role", "external-istiod")
+    assert role["rules"][0]["resources"] == ["secrets"]
+    assert "# EXTCP-H05\n" in done.stdout
+
+
+def test_a_service_account_can_have_them(root: Path) -> None:
+    done = run(root, "--side", "external", "--check", "EXTCP-H05", "--service-account", "tools/bot")
+    kinds = [item["kind"] for item in yaml.safe_load_all(done.stdout)]
+    assert kinds == ["ServiceAccount", "Role", "RoleBinding"]
+
+
+def test_the_secrets_of_argocd_are_asked_for_where_they_are_the_source(root: Path) -> None:
+    assert "secrets" not in run(root, "--side", "argocd").stdout
+    assert "secrets" in run(root, "--side", "argocd", "--from-argocd").stdout
+    header = "apiVersion: extcp-gitops.io/v1alpha1\nkind: Bot\n"
+    (root / "bot.yaml").write_text(f"{header}source: argocd\n")
+    assert "secrets" in run(root, "--side", "argocd").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--side", "remote", "--check", "EXTCP-H99"),
+        ("--side", "remote", "--service-account", "bot"),
+        ("--side", "remote", "--service-account", "tools/Bot"),
+        ("--side", "remote", "--probe-namespace", "a b"),
+        ("--side", "moon"),
+        (),
+    ],
+)
+def test_what_is_no_such_thing_is_a_mistake_of_usage(root: Path, words: tuple[str, ...]) -> None:
+    done = run(root, *words)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+
+
+def test_a_control_plane_that_is_not_there_is_named(root: Path) -> None:
+    with pytest.raises(ExtcpError, match="EXTCP-I017"):
+        run(root, "--side", "external", "--control-plane", "another")
+    words = ("--side", "external", "--check", "EXTCP-H05", "--control-plane", "external-istiod")
+    assert run(root, *words).exit_code == 0
