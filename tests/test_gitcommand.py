@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextvars
 import os
 import shlex
 import signal
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from extcp_gitops import gitcommand
+from extcp_gitops import gitcommand, process
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.git import Repository
-from tests.gitrepo import begin, git, use_filter, wait_for_the_end_of, write
+from tests.gitrepo import begin, committed, git, status, use_filter, wait_for_the_end_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +71,29 @@ def test_what_a_surrounding_hook_has_set_is_ignored(
     assert not (other / ".git/index").exists()
 
 
+def test_the_index_of_a_surrounding_hook_is_neither_read_nor_written(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, {"staged.yaml": "1\n", "mesh.yaml": "a: 2\n"})
+    git(root, "add", "staged.yaml")
+    monkeypatch.setenv("GIT_INDEX_FILE", str(root / ".git/index"))
+    Repository(root).commit(["mesh.yaml"], "Change")
+    assert committed(root) == ["mesh.yaml"]
+    assert status(root) == ["A  staged.yaml"]
+
+
+def test_git_does_not_inherit_our_own_settings(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = tmp_path / "environment"
+    use_filter(root, f"env > {shlex.quote(str(seen))}; cat")
+    monkeypatch.setenv("EXTCP_FORGE_TOKEN", "canary")
+    write(root, {"mesh.yaml": "a: 2\n"})
+    Repository(root).commit(["mesh.yaml"], "Change")
+    assert "GIT_TERMINAL_PROMPT" in seen.read_text()
+    assert "EXTCP_FORGE_TOKEN" not in seen.read_text()
+
+
 def test_a_directory_that_cannot_be_entered_is_not_confused_with_the_current_one(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +120,15 @@ def test_a_command_that_hangs_is_ended_with_all_it_has_started(
     assert not (root / ".git/index.lock").exists()
 
 
+def test_a_run_that_is_over_ends_the_command(root: Path) -> None:
+    def commit() -> None:
+        process.is_cancelled.set(lambda: True)
+        Repository(root).resolve("HEAD")
+
+    with pytest.raises(ExtcpError, match="EXTCP-T007 'git rev-parse' was ended"):
+        contextvars.copy_context().run(commit)
+
+
 def test_an_interrupted_command_ends_at_once_with_all_it_has_started(
     root: Path, tmp_path: Path
 ) -> None:
@@ -107,11 +140,11 @@ def test_an_interrupted_command_ends_at_once_with_all_it_has_started(
         "try: Repository(Path(sys.argv[1])).commit(['mesh.yaml'], 'Change')\n"
         "except KeyboardInterrupt: sys.exit(130)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(root)]) as process:
+    with subprocess.Popen([sys.executable, "-c", code, str(root)]) as child:
         while not (pid.exists() and pid.read_text()):
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 130
     wait_for_the_end_of(pid.read_text().strip())
     assert not (root / ".git/index.lock").exists()
 

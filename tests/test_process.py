@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from extcp_gitops.errors import ExtcpError
-from extcp_gitops.process import Completed, clean, environment, run, which
+from extcp_gitops.process import Completed, attend, clean, environment, run, which
 
 PYTHON = sys.executable
 SECONDS = 30.0
@@ -206,6 +206,22 @@ while True:
 """
     with pytest.raises(ExtcpError, match="EXTCP-T003"):
         run(python(code), timeout=1)
+
+
+def test_who_is_asked_to_end_may_tidy_up_and_takes_its_children_along(tmp_path: Path) -> None:
+    lock, number = tmp_path / "lock", tmp_path / "number"
+    lock.touch()
+    trap = f"trap 'rm {lock}; exit 1' TERM; sleep 600 & echo $! > {number}; wait"
+
+    def start() -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        argv = ["sh", "-c", trap]
+        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+
+    with pytest.raises(ExtcpError, match="EXTCP-T003 'a trap'"):
+        attend("a trap", start, timeout=1, grace=SECONDS)
+    assert not lock.exists()
+    assert_dies(int(number.read_text()))
 
 
 def test_an_interrupt_ends_the_whole_group(tmp_path: Path) -> None:

@@ -2,19 +2,18 @@
 
 GitPython's higher layers take options, names and URLs apart by rules of their own, and most of
 its advisories are about those; so only its command runner is used, with constants and with values
-that ``giturl`` has checked. It has no time limit that also ends what Git has started, so the
-process is taken over as soon as it runs.
+that ``giturl`` has checked. It finds Git and starts it; ``process`` sees to time, output and end,
+as it does for every child, for GitPython has no limit that also ends what Git has started.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from extcp_gitops import process
 from extcp_gitops.errors import ExtcpError
 
 if TYPE_CHECKING:
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
 
 LOCAL_SECONDS = 120.0
 NETWORK_SECONDS = 300.0
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 3.0  # for Git to remove its locks
+_MAX_OUTPUT = 1 << 30  # all files of a large mesh at once
+_TIME_IS_UP = "EXTCP-T003"
 
 # What a hook, an alias or a wrapper around us has set for its own repository must not reach ours;
 # what a person has set for identity, credentials, transport and configuration must.
@@ -107,23 +108,29 @@ def run(
         Its result, whatever the status.
 
     Raises:
-        ExtcpError: EXTCP-G010 when there is no Git, EXTCP-G011 when the time is up.
+        ExtcpError: EXTCP-G010 when there is no Git, EXTCP-G011 when the time is up; EXTCP-T004
+            and EXTCP-T007 as ``process.run``.
     """
-    process = _start(directory, arguments, variables or {})
+    name = f"git {arguments[0]}"
     try:
-        stdout, stderr = process.communicate(stdin, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        _end(process)
+        done = process.attend(
+            name,
+            lambda: _start(directory, arguments, variables or {}),
+            timeout=seconds,
+            stdin=stdin,
+            max_output=_MAX_OUTPUT,
+            grace=_GRACE_SECONDS,
+        )
+    except ExtcpError as error:
+        if error.findings[0].code != _TIME_IS_UP:
+            raise
         raise ExtcpError.of(
             "EXTCP-G011",
-            f"'git {arguments[0]}' was not done after {seconds:g} seconds and was ended",
+            f"'{name}' was not done after {seconds:g} seconds and was ended",
             "see what it waits for by running it by hand; a filter, a credential helper or the "
             "network may hang",
         ) from None
-    except BaseException:
-        _end(process)
-        raise
-    return Result(process.returncode, stdout, stderr.decode("utf-8", "replace"))
+    return Result(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
 def _start(
@@ -140,20 +147,21 @@ def _start(
     )
     # GitPython hands the whole environment on, and falls back to the current directory where it
     # cannot enter the one it was given; 'env' and '-C' do not.
-    dropped = [part for name in _foreign_variables() for part in ("-u", name)]
+    foreign = (name for name in _foreign_variables() if name not in variables)
+    dropped = [part for name in foreign for part in ("-u", name)]
     command = [
         *(["env", *dropped] if dropped else []),
         *(str(git.Git.GIT_PYTHON_GIT_EXECUTABLE), *_OPTIONS, "-C", str(directory), *arguments),
     ]
     try:
         # Typed as a wrapper without the methods that it passes through.
-        process: Any = runner.execute(
+        wrapper: Any = runner.execute(
             command, as_process=True, istream=subprocess.PIPE, start_new_session=True
         )
     except git.GitCommandNotFound as error:
         raise _missing() from error
-    taken: subprocess.Popen[bytes] = process.proc
-    process.proc = None  # or the wrapper ends it when it is collected
+    taken: subprocess.Popen[bytes] = wrapper.proc
+    wrapper.proc = None  # or the wrapper ends it when it is collected
     return taken
 
 
@@ -163,23 +171,14 @@ def _protocols() -> str:
 
 
 def _foreign_variables() -> list[str]:
+    """What Git is not to inherit: among it our own settings, for a token may be one."""
     return sorted(
         name
         for name in os.environ
-        if name.startswith("GIT_")
+        if name.startswith(("GIT_", "EXTCP_"))
         and name not in _KEPT_VARIABLES
         and not name.startswith(_KEPT_PREFIXES)
     )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and all that it has started; first in a way that lets it remove its locks."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=_GRACE_SECONDS)
-            return
 
 
 def _missing() -> ExtcpError:

@@ -15,9 +15,10 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self
 
 from extcp_gitops.errors import ExtcpError
+from extcp_gitops.pipes import Streams
 from extcp_gitops.redact import redact
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ _PASSED_ON = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
 )
 
-_CHUNK = 1 << 16
 _TICK_SECONDS = 0.05
 _KILL_SECONDS = 5.0
 
@@ -115,15 +115,50 @@ def run(
     command = [os.fspath(argument) for argument in argv]
     name = clean(os.fsencode(Path(command[0]).name))
     env = environment() if env is None else env
-    with _HeldInterrupts() as interrupts, _start(name, command, cwd, env) as child:
+    done = attend(
+        name,
+        lambda: _start(name, command, cwd, env),
+        timeout=timeout,
+        stdin=stdin,
+        max_output=max_output,
+    )
+    if done.returncode not in ok:
+        raise _failure(name, done.returncode, done.stderr)
+    return done
+
+
+def attend(
+    name: str,
+    start: Callable[[], subprocess.Popen[bytes]],
+    *,
+    timeout: float,
+    stdin: bytes | None = None,
+    max_output: int = MAX_OUTPUT,
+    grace: float = 0,
+) -> Completed:
+    """See a program to its end that somebody else starts, whatever its exit code.
+
+    Args:
+        name: Of the program, for messages.
+        start: Starts it, in a session of its own and with pipes for all three streams.
+        timeout: As for ``run``.
+        stdin: As for ``run``.
+        max_output: As for ``run``.
+        grace: Seconds that it has to tidy up, once it was asked to end, before it is killed.
+
+    Returns:
+        Its exit code and output.
+
+    Raises:
+        ExtcpError: EXTCP-T003, EXTCP-T004 and EXTCP-T007, as ``run``, and what ``start`` raises.
+    """
+    with _HeldInterrupts() as interrupts, start() as child:
         try:
             interrupts.release()
             stdout, stderr = _exchange(name, child, stdin or b"", timeout, max_output)
         except BaseException:
-            _kill(child)
+            _end(child, grace)
             raise
-    if child.returncode not in ok:
-        raise _failure(name, child.returncode, stderr)
     return Completed(child.returncode, stdout, stderr)
 
 
@@ -202,7 +237,7 @@ def _exchange(
     """Feed the child and collect what it prints until it has ended."""
     deadline = time.monotonic() + timeout
     with selectors.DefaultSelector() as selector:
-        streams = _Streams(child, selector, stdin)
+        streams = Streams(child, selector, stdin)
         while selector.get_map():
             # Asked before the reading: all that an ended child printed is in the pipes by then.
             has_ended = child.poll() is not None
@@ -225,63 +260,25 @@ def _exchange(
     return streams.outputs
 
 
-class _Streams:
-    """The three pipes of a child; each is unregistered when it is at its end."""
-
-    def __init__(
-        self, child: subprocess.Popen[bytes], selector: selectors.BaseSelector, stdin: bytes
-    ) -> None:
-        assert child.stdin is not None  # noqa: S101 - all three are pipes, see _start
-        assert child.stdout is not None  # noqa: S101
-        assert child.stderr is not None  # noqa: S101
-        self._selector = selector
-        self._stdin = child.stdin
-        self._rest = memoryview(stdin)
-        self._received = {child.stdout.fileno(): bytearray(), child.stderr.fileno(): bytearray()}
-        self._register(child.stdin, selectors.EVENT_WRITE)
-        self._register(child.stdout, selectors.EVENT_READ)
-        self._register(child.stderr, selectors.EVENT_READ)
-
-    @property
-    def size(self) -> int:
-        """Bytes received so far."""
-        return sum(map(len, self._received.values()))
-
-    @property
-    def outputs(self) -> tuple[bytes, bytes]:
-        """Standard output and standard error."""
-        stdout, stderr = self._received.values()
-        return bytes(stdout), bytes(stderr)
-
-    def move(self, descriptor: int) -> None:
-        """Read or write what a ready pipe takes."""
-        if descriptor in self._received:
-            chunk = os.read(descriptor, _CHUNK)
-            self._received[descriptor] += chunk
-            if not chunk:
-                self._selector.unregister(descriptor)
-            return
-        try:
-            self._rest = self._rest[os.write(descriptor, self._rest[:_CHUNK]) :]
-        except BrokenPipeError:  # it does not want the rest
-            self._rest = memoryview(b"")
-        if not self._rest:
-            self._selector.unregister(descriptor)
-            self._stdin.close()
-
-    def _register(self, stream: IO[bytes], event: int) -> None:
-        os.set_blocking(stream.fileno(), False)
-        self._selector.register(stream.fileno(), event)
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes], grace: float) -> None:
     """End the child and whatever it started that has not left its process group."""
     if child.returncode is not None:
         return  # its number may be another's by now
     with contextlib.suppress(ProcessLookupError, PermissionError):
+        if grace:
+            os.killpg(child.pid, signal.SIGTERM)
+            _wait_uncollected(child.pid, grace)
         os.killpg(child.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_KILL_SECONDS)
+
+
+def _wait_uncollected(pid: int, seconds: float) -> None:
+    """Until the child has ended; its number, and so that of its group, stays its own."""
+    deadline = time.monotonic() + seconds
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while os.waitid(os.P_PID, pid, flags) is None and time.monotonic() < deadline:
+        time.sleep(_TICK_SECONDS)
 
 
 def _cancelled(name: str) -> ExtcpError:
