@@ -74,9 +74,12 @@ def test_the_wheel_carries_the_licence_word_for_word(wheel: Path) -> None:
         assert archive.read(name) == (ROOT / "LICENSE").read_bytes()
 
 
-def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["extcp-gitops", "extcp-bot"])
+def test_the_installed_commands_say_their_version(
+    installed: Path, tmp_path: Path, command: str
+) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] in _run(installed / "extcp-gitops", "--version", cwd=tmp_path)
+    assert project["version"] in _run(installed / command, "--version", cwd=tmp_path)
 
 
 def test_the_installed_packages_and_overlays_are_the_wheels(

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from extcp_bot.access.resolve import Choice
 from extcp_bot.checks import all_checks
-from extcp_bot.passes import Pass, Plan
+from extcp_bot.passes import Plan
 from extcp_bot.serve import Latest, application, serve
 from extcp_gitops.errors import ExtcpError
 from tests.bot import reachable
@@ -174,16 +174,3 @@ def test_as_a_process_it_ends_in_order(plan: Plan, small: World) -> None:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
-
-
-def test_a_pass_reads_everything_anew(plan: Plan, small: World) -> None:
-    async def twice() -> list[int]:
-        codes = []
-        for _ in range(2):
-            one = await Pass.begin(plan)
-            await one.carry_out()
-            codes.append(int(one.report.exit_code))
-            small.external.objects.clear()
-        return codes
-
-    assert asyncio.run(twice()) == [0, 1]

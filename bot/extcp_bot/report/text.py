@@ -91,11 +91,12 @@ class _Writer:
         word = self._coloured(finding.word, finding.word)
         plane = f"  ({first.control_plane})" if self._several and finding.is_single else ""
         yield f"{word}  {finding.title}  {finding.where}{plane}"
+        if finding.is_single:  # an obstacle stands in the way of many looks
+            yield from self._line("looked at", first.looked_at)
         if finding.word == summary.UNKNOWN:
             yield from self._line("because", first.found)
             yield from self._line("needed", first.remedy)
         else:
-            yield from self._line("looked at", first.looked_at)
             yield from self._line("found", first.found)
             yield from self._line("wanted", first.wanted)
             yield from self._line("remedy", first.remedy)
