@@ -142,12 +142,11 @@ def _start(
     except ImportError as error:
         raise _missing() from error
     runner = git.Git()
-    runner.update_environment(
-        **{"GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": _protocols(), **variables}
-    )
+    own = {"GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": _protocols(), **variables}
+    runner.update_environment(**own)
     # GitPython hands the whole environment on, and falls back to the current directory where it
     # cannot enter the one it was given; 'env' and '-C' do not.
-    foreign = (name for name in _foreign_variables() if name not in variables)
+    foreign = (name for name in _foreign_variables() if name not in own)
     dropped = [part for name in foreign for part in ("-u", name)]
     command = [
         *(["env", *dropped] if dropped else []),
