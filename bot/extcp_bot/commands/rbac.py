@@ -9,11 +9,10 @@ import click
 from extcp_bot.checks.model import Side
 
 if TYPE_CHECKING:
-    from extcp_bot.access.settings import BotFile
     from extcp_bot.checks.model import Check
-    from extcp_bot.rbac import Account, Places
+    from extcp_bot.rbac import Account
     from extcp_gitops.commands.context import Context
-    from extcp_gitops.inventory.model import Inventory
+    from extcp_gitops.inventory.model import ControlPlane, Inventory
 
 
 class Namespace(click.ParamType[str]):
@@ -69,16 +68,21 @@ class ServiceAccount(click.ParamType["Account"]):
 @click.command(
     epilog="""\b
 Examples:
-  extcp-bot rbac --side remote --probe-namespace extcp-probe | kubectl apply -f -
-  extcp-bot rbac --side external --service-account argocd/extcp-bot
-  extcp-bot rbac --side config --check EXTCP-H04 --check EXTCP-H05
+  extcp-bot rbac --cluster remote-cluster-2 --probe-namespace sample | kubectl apply -f -
+  extcp-bot rbac --side external --service-account tools/extcp-bot
+  extcp-bot rbac --side argocd --service-account tools/extcp-bot
+  extcp-bot rbac --cluster remote-cluster-1 --check EXTCP-H04 --check EXTCP-H05
 """
+)
+@click.option(
+    "--cluster",
+    metavar="NAME",
+    help="For this cluster, whatever it is in the mesh; where Argo CD lives, --side argocd too.",
 )
 @click.option(
     "--side",
     type=click.Choice([side.value for side in Side]),
-    required=True,
-    help="Whose API server: one cluster can be several, such as external and argocd.",
+    help="For all clusters of a kind; config clusters need no further roles for remote ones.",
 )
 @click.option(
     "--check",
@@ -87,7 +91,7 @@ Examples:
     multiple=True,
     help="Only what this check needs; can be given several times.",
 )
-@click.option("--control-plane", help="Only its namespace, where there are several.")
+@click.option("--control-plane", help="With --side: only its namespace, where there are several.")
 @click.option(
     "--probe-namespace",
     type=Namespace(),
@@ -103,7 +107,8 @@ Examples:
 def rbac(
     context: Context,
     *,
-    side: str,
+    cluster: str | None,
+    side: str | None,
     codes: tuple[str, ...],
     control_plane: str | None,
     probe_namespace: str | None,
@@ -119,19 +124,23 @@ def rbac(
     from extcp_bot.access import settings  # noqa: PLC0415
     from extcp_gitops.inventory.load import find_root, load_directory  # noqa: PLC0415
 
+    if (cluster is None) == (side is None):
+        raise click.UsageError("Give --cluster or --side, one of the two.")
     root = find_root(context.directory)
     inventory = load_directory(root).inventory
     file = settings.read(root, inventory)
-    places = _places(inventory, file, control_plane, probe_namespace)
-    wanted = list(roles.permissions(_chosen(codes), Side(side)))
-    if side == Side.ARGOCD and (from_argocd or file.source is settings.Source.ARGOCD):
+    its, planes = _whose(inventory, cluster, side, control_plane)
+    probe = probe_namespace or file.settings.probe_namespace
+    places = roles.Places(planes, inventory.mesh.argocd_namespace, probe)
+    wanted = list(roles.permissions(_chosen(codes), its))
+    if its is Side.ARGOCD and (from_argocd or file.source is settings.Source.ARGOCD):
         wanted.append(("the way to clusters", roles.FIND_CLUSTERS))
     if lost := roles.left_out(wanted, places):
         context.say(
             f"left out: what {', '.join(lost)} need to create Pods for a dry run; name a namespace "
             "for it with --probe-namespace"
         )
-    click.echo(roles.document(Side(side), roles.rules(wanted, places), service_account), nl=False)
+    click.echo(roles.document(its, roles.rules(wanted, places), service_account), nl=False)
 
 
 def _chosen(codes: tuple[str, ...]) -> list[Check]:
@@ -144,14 +153,21 @@ def _chosen(codes: tuple[str, ...]) -> list[Check]:
     return [check for code, check in known.items() if not codes or code in codes]
 
 
-def _places(
-    inventory: Inventory, file: BotFile, control_plane: str | None, probe_namespace: str | None
-) -> Places:
-    from extcp_bot.rbac import Places  # noqa: PLC0415 - not for --help
-    from extcp_gitops.inventory.author import known_control_plane  # noqa: PLC0415
+def _whose(
+    inventory: Inventory, cluster: str | None, side: str | None, control_plane: str | None
+) -> tuple[Side, tuple[ControlPlane, ...]]:
+    """Which API servers the roles are for, and the control planes that have a namespace there."""
+    from extcp_gitops.inventory import author  # noqa: PLC0415 - not for --help
 
     planes = inventory.mesh.control_planes
     if control_plane is not None:
-        planes = (inventory.control_planes[known_control_plane(inventory, control_plane)],)
-    probe = probe_namespace or file.settings.probe_namespace
-    return Places(planes, inventory.mesh.argocd_namespace, probe)
+        planes = (inventory.control_planes[author.known_control_plane(inventory, control_plane)],)
+    if side is not None:
+        return Side(side), planes
+    item = inventory.by_name.get(cluster or "")
+    if item is None:
+        raise author.unknown_cluster(inventory, cluster or "")
+    if item is inventory.external:
+        return Side.EXTERNAL, planes
+    its = Side.CONFIG if inventory.is_config_cluster(item) else Side.REMOTE
+    return its, (inventory.control_plane_of(item),)

@@ -36,6 +36,37 @@ def test_roles_are_printed_for_a_side(root: Path) -> None:
     assert "# EXTCP-H05\n" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("cluster", "side"),
+    [
+        ("external-cluster", "external"),
+        ("remote-cluster-1", "config"),
+        ("remote-cluster-2", "remote"),
+    ],
+)
+def test_a_cluster_is_what_it_is_in_the_mesh(root: Path, cluster: str, side: str) -> None:
+    assert run(root, "--cluster", cluster).stdout == run(root, "--side", side).stdout
+
+
+def test_roles_for_a_cluster_are_in_the_namespace_of_its_own_control_plane(root: Path) -> None:
+    path = root / "mesh.yaml"
+    path.write_text(
+        f"{path.read_text()}  - name: payments\n    address: payments.example.com\n"
+        "    configCluster: payments-1\n    tls: {secretName: payments-tls}\n"
+    )
+    own = meshes.replaced(meshes.REMOTE.format(name="payments-1"), "external-istiod", "payments")
+    (root / "clusters/payments-1").mkdir()
+    (root / "clusters/payments-1/cluster.yaml").write_text(own)
+
+    def namespaces(*words: str) -> set[str]:
+        items = yaml.safe_load_all(run(root, *words, "--probe-namespace", "probe").stdout)
+        return {item["metadata"]["namespace"] for item in items if item["kind"] == "Role"}
+
+    assert namespaces("--cluster", "payments-1") == {"payments", "probe"}
+    assert namespaces("--cluster", "remote-cluster-2") == {"external-istiod", "probe"}
+    assert namespaces("--side", "config") == {"external-istiod", "payments", "probe"}
+
+
 def test_a_service_account_can_have_them(root: Path) -> None:
     done = run(root, "--side", "external", "--check", "EXTCP-H05", "--service-account", "tools/bot")
     kinds = [item["kind"] for item in yaml.safe_load_all(done.stdout)]
@@ -58,6 +89,7 @@ def test_the_secrets_of_argocd_are_asked_for_where_they_are_the_source(root: Pat
         ("--side", "remote", "--service-account", "tools/Bot"),
         ("--side", "remote", "--probe-namespace", "a b"),
         ("--side", "moon"),
+        ("--side", "remote", "--cluster", "remote-cluster-2"),
         (),
     ],
 )
@@ -65,6 +97,11 @@ def test_what_is_no_such_thing_is_a_mistake_of_usage(root: Path, words: tuple[st
     done = run(root, *words)
     assert done.exit_code == 2
     assert done.stdout == ""
+
+
+def test_a_cluster_that_is_not_there_is_named(root: Path) -> None:
+    with pytest.raises(ExtcpError, match="EXTCP-I015"):
+        run(root, "--cluster", "another")
 
 
 def test_a_control_plane_that_is_not_there_is_named(root: Path) -> None:
