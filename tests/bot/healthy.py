@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from extcp_bot.target import Fleet
 from tests.bot.apiserver import ApiServer
 from tests.bot.fleets import QUICK, World
-from tests.bot.simulation import argocd, controllers, istio, roots
+from tests.bot.simulation import argocd, controllers, istio, istiods, roots
 from tests.bot.tlsserver import TlsServer
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def healthy(repository: Generated) -> Iterator[World]:
         remotes = {each.name: servers[each.name] for each in inventory.remotes}
         external = servers[inventory.external.name]
         istio.external(external, plane.address, remotes, plane.config_cluster)
+        istiods.serve(external, remotes, plane.config_cluster)
         argocd.install(external, repository)
         gateway = stack.enter_context(TlsServer(roots.gateway_pair(plane.address)))
         access = {name: server.access for name, server in servers.items()}

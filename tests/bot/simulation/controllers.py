@@ -154,7 +154,10 @@ def slices(server: ApiServer) -> Iterator[Object]:
             f"{name}-abcde",
             namespace,
             "discovery.k8s.io/v1",
-            labels={"kubernetes.io/service-name": name},
+            labels={
+                "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+                "kubernetes.io/service-name": name,
+            },
             addressType="IPv4",
             endpoints=[_endpoint(each) for each in chosen],
             ports=[
