@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import socket
 import ssl
 import tempfile
 import threading
@@ -57,7 +58,8 @@ class ApiServer:
         self.requests: list[str] = []
         self.tokens: set[str] = set()
         self.accepted = {TOKEN}
-        self.port = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._runner: web.AppRunner | None = None
@@ -101,26 +103,25 @@ class ApiServer:
         application.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=server_context())
+        site = web.SockSite(self._runner, self._socket, ssl_context=server_context())
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def _stop(self) -> None:
         assert self._runner is not None
+        # What was accepted in the moment of closing would never be closed (asyncio's _attach).
+        self._loop.remove_reader(self._socket)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         await self._runner.cleanup()
         left = asyncio.all_tasks() - {asyncio.current_task()}  # of handlers that never end
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-
-    async def _stop(self) -> None:
-        assert self._runner is not None
-        await self._runner.cleanup()
         # Connections that a client gave up while they shook hands, which aiohttp does not know.
         for transport in list(getattr(self._loop, "_transports", {}).values()):
             transport.abort()
-        for _ in range(3):
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         path = request.path
