@@ -54,9 +54,13 @@ INJECTOR = f"{WEBHOOKS}/mutatingwebhookconfigurations/istio-sidecar-injector-{PL
 VALIDATOR = f"{WEBHOOKS}/validatingwebhookconfigurations/istio-validator-{PLANE}"
 
 
-@functools.cache
 def authority(name: str = "Gateway CA") -> Authority:
-    """A CA; making one takes its time."""
+    """A CA, made once for each name, for that takes its time."""
+    return _authority(name)
+
+
+@functools.cache
+def _authority(name: str) -> Authority:
     return Authority(name)
 
 
@@ -67,7 +71,12 @@ def pair(host: str = ADDRESS, ca: str = "Gateway CA") -> Pair:
 
 
 def mesh_yaml(
-    *, private: bool = True, pinned: bool = True, by_ip: bool = False, insecure: bool = False
+    *,
+    private: bool = True,
+    pinned: bool = True,
+    by_ip: bool = False,
+    insecure: bool = False,
+    ca: str = "",
 ) -> str:
     """A ``mesh.yaml``.
 
@@ -76,13 +85,14 @@ def mesh_yaml(
         pinned: The root of istiod's CA is pinned.
         by_ip: The address is an IP address, and TLS is passed through to istiod.
         insecure: The gateway is not to verify istiod.
+        ca: PEM of the private CA, where it is not to be that of :func:`pair`.
     """
     if by_ip:
         text = meshes.replaced(meshes.MESH, "    tls:\n      secretName: istiod-tls\n", "")
         return meshes.replaced(text, ADDRESS, LOAD_BALANCER)
     text = meshes.MESH
     if private:
-        text += f"    caBundle: |\n{_indented(authority().root, 6)}"
+        text += f"    caBundle: |\n{_indented(ca or authority().root, 6)}"
     if insecure:
         text += "    certificateAuthority:\n      insecureSkipVerify: true\n"
     elif pinned:
@@ -92,7 +102,7 @@ def mesh_yaml(
 
 
 @contextlib.contextmanager
-def mesh(**kind: bool) -> Iterator[World]:
+def mesh(**kind: Any) -> Iterator[World]:  # noqa: ANN401 - as of mesh_yaml
     """The mesh of :func:`mesh_yaml`, whose gateway answers as it should."""
     by_ip = kind.get("by_ip", False)
     presents = pair(ISTIOD_NAME, "Mesh Root") if by_ip else pair()
@@ -124,6 +134,13 @@ def presenting(made: World, presents: Pair, **more: Any) -> Iterator[TlsServer]:
     with TlsServer(presents, **more) as server:
         answers(made, server)
         yield server
+
+
+def put_secret(made: World, presents: Pair) -> None:
+    """Have the gateway's TLS Secret hold a certificate."""
+    secret = {"tls.crt": encode(presents.certificate), "tls.key": encode(presents.key)}
+    item = {"metadata": {"name": "istiod-tls"}, "data": secret}
+    made.external.put(f"{SYSTEM}/secrets", item)
 
 
 def remove(server: ApiServer, path: str) -> None:
@@ -183,8 +200,7 @@ def _external(made: World, plane: ControlPlane, presents: Pair) -> None:
         "status": {"loadBalancer": {"ingress": [{"ip": LOAD_BALANCER}]}},
     }
     server.put(f"{SYSTEM}/services", service)
-    secret = {"tls.crt": encode(presents.certificate), "tls.key": encode(presents.key)}
-    server.put(f"{SYSTEM}/secrets", {"metadata": {"name": "istiod-tls"}, "data": secret})
+    put_secret(made, presents)
     for item in external_cluster.routing(plane):
         base = OURS if item["apiVersion"] == "v1" else NETWORKING
         server.put(f"{base}/{item['kind'].lower()}s", item)
@@ -224,12 +240,10 @@ def _webhooks(made: World, plane: ControlPlane, cluster: str) -> None:
         {"metadata": {"name": name, "labels": labels}, "webhooks": hooks},
     )
     if cluster == plane.config_cluster:
-        hook = {"name": "rev.validation.istio.io", "clientConfig": _client(plane, "/validate")}
         for name in (operators.validation_webhook(plane), "istiod-default-validator"):
+            hook = {"name": "validation.istio.io", "clientConfig": _client(plane, "/validate")}
             metadata = {"name": name, "labels": {"app": "istiod"}}
-            server.put(
-                VALIDATOR.rpartition("/")[0], {"metadata": metadata, "webhooks": [dict(hook)]}
-            )
+            server.put(VALIDATOR.rpartition("/")[0], {"metadata": metadata, "webhooks": [hook]})
 
 
 def _client(plane: ControlPlane, path: str) -> Object:
