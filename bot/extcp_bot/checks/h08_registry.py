@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot.checks import parts
@@ -150,8 +151,23 @@ async def _of_the_plane(target: Target) -> AsyncIterator[Observation]:
     if not replicas:
         place = f"Pods of istiod in {target.plane.namespace}"
         yield NO_REPLICA.at(target, place, found="none is ready", wanted="at least one")
+    await _members(target, replicas)
     async for seen in parts.each(*(_of_the_replica(target, each) for each in replicas)):
         yield seen
+
+
+async def _members(
+    target: Target, replicas: list[Replica]
+) -> list[dict[str, Member] | CannotLookError]:
+    """The registry of each replica, or why it cannot be seen; all are asked at once."""
+
+    async def one(replica: Replica) -> dict[str, Member] | CannotLookError:
+        try:
+            return await registry.members(target, replica)
+        except CannotLookError as error:
+            return error
+
+    return await asyncio.gather(*map(one, replicas))
 
 
 async def _of_the_replica(target: Target, replica: Replica) -> AsyncIterator[Observation]:
@@ -200,12 +216,11 @@ async def _of_the_cluster(target: Target) -> AsyncIterator[Observation]:
         yield unknown(registry.CLUSTERS, why, "see EXTCP-H08 of the external cluster")
         return
     known: dict[Replica, Member | None] = {}
-    for replica in replicas:
-        try:
-            members = await registry.members(target, replica)
+    for replica, members in zip(replicas, await _members(target, replicas), strict=True):
+        if isinstance(members, CannotLookError):
+            yield unknown(members.looked_at, members.why, members.remedy)
+        else:
             known[replica] = members.get(target.cluster.name)
-        except CannotLookError as error:
-            yield unknown(error.looked_at, error.why, error.remedy)
     problems = list(_of_the_members(target, known))
     for seen in problems:
         yield seen

@@ -189,19 +189,20 @@ async def _of_the_connections(
 
 
 async def _look(target: Target, replicas: list[Replica], *, again: bool = False) -> _Seen:
-    asked = (connections.of(target, each, again=again) for each in replicas)
-    said = await asyncio.gather(*asked, return_exceptions=True)
     seen = _Seen()
-    for replica, its in zip(replicas, said, strict=True):
-        if isinstance(its, CannotLookError):
-            seen.blocked.append(its)
-        elif isinstance(its, BaseException):
-            raise its
-        else:
-            seen.replicas.append(replica)
-            for connection in its:
-                key = (connection.cluster, connection.proxy)
-                seen.by_proxy.setdefault(key, []).append((replica, connection))
+
+    async def one(replica: Replica) -> None:
+        try:
+            its = await connections.of(target, replica, again=again)
+        except CannotLookError as error:
+            seen.blocked.append(error)
+            return
+        seen.replicas.append(replica)
+        for connection in its:
+            key = (connection.cluster, connection.proxy)
+            seen.by_proxy.setdefault(key, []).append((replica, connection))
+
+    await asyncio.gather(*map(one, replicas))
     return seen
 
 
