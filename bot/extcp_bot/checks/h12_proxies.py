@@ -217,7 +217,7 @@ def _verdict(target: Target, proxy: Proxy, looks: list[_Seen]) -> tuple[Problem,
     if not any(found):
         return _of_missing(target, proxy, looks)
     if all(len(each) > 1 for each in found):
-        names = ", ".join(replica.name for replica, _ in found[-1])
+        names = ", ".join(sorted(replica.name for replica, _ in found[-1]))
         return TWICE, f"connected to {names}"
     behind = [each for _, connection in found[-1] for each in connection.behind]
     for each in behind:
