@@ -17,7 +17,6 @@ from extcp_gitops.redact import redact
 
 _DEEPEST: Final = 64
 _LONGEST: Final = 1 << 20
-_LAST_WORD: Final = re.compile(r"\S*\Z")
 _DROPPED: Final = frozenset({"managedFields", "kubectl.kubernetes.io/last-applied-configuration"})
 _SECRET_FIELDS: Final = frozenset({"data", "stringData"})
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
@@ -40,7 +39,8 @@ def value(path: str, found: Any) -> Any:  # noqa: ANN401 - JSON
 def text(found: str) -> str:
     """A text such as a log, without credentials, and at most a mebibyte of it."""
     if len(found) > _LONGEST:  # not within a word: half a token would not be known for one
-        found = _LAST_WORD.sub("", found[:_LONGEST]) + "\n(cut off here)\n"
+        words = found[:_LONGEST].rsplit(None, 1)
+        found = f"{words[0] if words[1:] else ''}\n(cut off here)\n"
     parts = _CERTIFICATE.split(hide(found))  # every second one is a certificate
     return "".join(part if number % 2 else redact(part) for number, part in enumerate(parts))
 

@@ -60,8 +60,9 @@ def hide(text: str) -> str:
 
 def _hidden(match: re.Match[str]) -> str:
     word = match[0]
-    starts = {word[at : at + _SHORTEST] for at in range(len(word) - _SHORTEST + 1)}
-    for start in starts & _KNOWN.keys():
+    places = range(len(word) - _SHORTEST + 1)
+    starts = {start for at in places if (start := word[at : at + _SHORTEST]) in _KNOWN}
+    for start in starts:
         for form in sorted(_KNOWN[start], key=len, reverse=True):
             word = word.replace(form, HIDDEN)
     return word
