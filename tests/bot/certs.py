@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 from tests.e2e.testbed.pki import Pair, pem
 
@@ -37,13 +37,24 @@ class Issuer:
         )
         self.pem = (parent or self).sign(built)
 
-    def serve(self, *hosts: str, age: float = 1, days: float = 10) -> Pair:
-        """A serving certificate; without hosts it has a common name, and no other."""
+    def serve(self, *hosts: str, age: float = 1, days: float = 10, garbage: bytes = b"") -> Pair:
+        """A serving certificate; without hosts it has a common name, and no other.
+
+        Args:
+            hosts: DNS names.
+            age: As for the issuer.
+            days: As for the issuer.
+            garbage: In place of the names.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         built = _builder(_name("server"), key, age, days)
         if hosts:
             names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
             built = built.add_extension(names, critical=False)
+        if garbage:
+            oid = ExtensionOID.SUBJECT_ALTERNATIVE_NAME
+            nonsense = x509.UnrecognizedExtension(oid, garbage)
+            built = built.add_extension(nonsense, critical=False)
         return Pair(self.sign(built), pem(key))
 
     def sign(self, built: x509.CertificateBuilder) -> str:

@@ -402,6 +402,14 @@ def test_a_load_balancer_with_a_name_is_compared_with_nothing(mesh: World) -> No
     assert "other-address" not in {each.problem for each in found}
 
 
+def test_without_sight_of_the_load_balancer_addresses_are_compared_with_nothing(
+    mesh: World,
+) -> None:
+    mesh.external.denied.add(planes.SERVICE)
+    found = looked_up(mesh, "127.0.0.2")
+    assert "other-address" not in {each.problem for each in found}
+
+
 @pytest.mark.parametrize("addresses", [(), ("127.0.0.1",)])
 def test_a_name_that_dns_does_not_know_is_named_alone(
     mesh: World, addresses: tuple[str, ...]

@@ -144,6 +144,13 @@ def test_who_does_not_finish_a_handshake_speaks_no_tls(mesh: World, said: bytes)
             ask(mesh, lambda fleet: presented.presented(fleet, host, port))
 
 
+def test_a_certificate_that_nobody_can_read_is_none(mesh: World) -> None:
+    with TlsServer(ROOT.serve(garbage=b"\xff")) as server:
+        lead(mesh, server)
+        with pytest.raises(presented.NoTLSError, match="cannot be read"):
+            ask(mesh, lambda fleet: presented.presented(fleet, HOST, 1))
+
+
 def test_who_says_nothing_may_be_out_of_reach(mesh: World) -> None:
     mesh.fleet.limits = replace(mesh.fleet.limits, connect=0.05)
     with planes.answering(mesh, b""):
