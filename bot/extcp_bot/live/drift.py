@@ -85,7 +85,9 @@ def without_ignored(item: Object, ignored: object) -> Object:
 
 
 def _is_named(items: list[Any]) -> bool:
-    return bool(items) and all(isinstance(item, dict) and "name" in item for item in items)
+    if not all(isinstance(item, dict) and "name" in item for item in items):
+        return False
+    return 0 < len(items) == len({str(item["name"]) for item in items})
 
 
 def _named(wanted: list[Object], found: object, path: str) -> Iterator[Difference]:
