@@ -145,7 +145,7 @@ def test_who_does_not_finish_a_handshake_speaks_no_tls(mesh: World, said: bytes)
 
 
 def test_a_certificate_that_nobody_can_read_is_none(mesh: World) -> None:
-    with TlsServer(ROOT.serve(garbage=b"\xff")) as server:
+    with TlsServer(ROOT.serve(garbage=b"\x30\x03\x82\x01\xff")) as server:
         lead(mesh, server)
         with pytest.raises(presented.NoTLSError, match="cannot be read"):
             ask(mesh, lambda fleet: presented.presented(fleet, HOST, 1))
