@@ -101,80 +101,6 @@ def test_a_repository_of_another_user_is_refused_with_the_command_that_mends_it(
 # Reading
 
 
-def test_the_default_branch_of_a_clone(root: Path, tmp_path: Path) -> None:
-    git(root, "branch", "--move", "trunk")
-    clone = tmp_path / "clone"
-    git(tmp_path, "clone", "--quiet", str(root), str(clone))
-    assert Repository(clone).default_branch() == "origin/trunk"
-    assert Repository(clone).resolve("origin/trunk") == Repository(root).resolve("trunk")
-
-
-def test_the_default_branch_without_a_clone(root: Path, remote: Path) -> None:
-    repository = Repository(root)
-    with pytest.raises(ExtcpError, match="EXTCP-G041") as caught:
-        repository.default_branch()
-    assert "git fetch origin" in caught.value.findings[0].remedy
-    repository.add_remote("origin", str(remote))
-    repository.push("origin", "main")
-    git(root, "branch", "live")
-    repository.push("origin", "live")
-    assert repository.default_branch() == "origin/main"
-    assert repository.default_branch("live") == "origin/live"
-    assert repository.default_branch("missing") == "origin/main"
-
-
-def test_resolve(root: Path) -> None:
-    repository = Repository(root)
-    head = git(root, "rev-parse", "HEAD").strip()
-    git(root, "tag", "-a", "v1", "-m", "v1")
-    git(root, "branch", "feature/x")
-    for revision in ("HEAD", "main", "v1", "feature/x", "refs/heads/main", head, head[:10]):
-        assert repository.resolve(revision) == head
-
-
-@pytest.mark.parametrize("revision", ["missing", "0" * 40, "HEAD~7", "v1"])
-def test_resolve_what_is_not_there(root: Path, revision: str) -> None:
-    with pytest.raises(ExtcpError, match=f"EXTCP-G040.*'{revision}'"):
-        Repository(root).resolve(revision)
-
-
-@pytest.mark.parametrize("revision", ["--all", "-n1", "HEAD:mesh.yaml", "main..x", "a\nb", ""])
-def test_resolve_refuses_what_is_no_revision(root: Path, revision: str) -> None:
-    with pytest.raises(ExtcpError, match="EXTCP-G004"):
-        Repository(root).resolve(revision)
-
-
-def test_files_at(root: Path) -> None:
-    contents = {"istio/bin": b"\0\n\xff", "istio/empty": b"", "istio/run": b"x", "istio/run2": b"x"}
-    (root / "istio").mkdir()
-    for path, content in contents.items():
-        (root / path).write_bytes(content)
-    (root / "istio/run").chmod(0o755)
-    repository = Repository(root)
-    repository.commit(contents, "Add")
-    write(root, {"istio/empty": "dirty\n"})
-    assert repository.files_at("HEAD", ["istio"]) == contents
-    assert repository.files_at("HEAD", ["mesh.yaml", "missing"]) == {"mesh.yaml": b"a: 1\n"}
-    assert len(repository.files_at("HEAD")) == len(contents) + 2
-    assert sorted(repository.files_at("HEAD~1")) == ["clusters/one/cluster.yaml", "mesh.yaml"]
-
-
-def test_files_at_refuses_a_symbolic_link(root: Path) -> None:
-    (root / "clusters/link").symlink_to("/etc/passwd")
-    repository = Repository(root)
-    repository.commit(["clusters/link"], "Add")
-    with pytest.raises(ExtcpError, match=r"EXTCP-G042.*clusters/link"):
-        repository.files_at("HEAD")
-    assert repository.files_at("HEAD", ["mesh.yaml"])
-
-
-def test_files_at_tells_of_a_missing_object(root: Path) -> None:
-    name = git(root, "rev-parse", "HEAD:mesh.yaml").strip()
-    (root / ".git/objects" / name[:2] / name[2:]).unlink()
-    with pytest.raises(ExtcpError, match=f"EXTCP-G043.*{name}"):
-        Repository(root).files_at("HEAD")
-
-
 def test_changed_paths(root: Path) -> None:
     repository = Repository(root)
     assert repository.changed_paths("HEAD") == set()
@@ -186,17 +112,6 @@ def test_changed_paths(root: Path) -> None:
     changed = {"mesh.yaml", "untracked/a b", "staged", "clusters/one/cluster.yaml"}
     assert repository.changed_paths("HEAD") == changed
     assert repository.changed_paths("HEAD~1") == changed | {".gitignore"}
-
-
-def test_changed_between_two_commits(root: Path) -> None:
-    repository = Repository(root)
-    write(root, {"mesh.yaml": "a: 2\n", "clusters/two/x": "1\n"})
-    repository.commit(["mesh.yaml", "clusters/two/x"], "Change")
-    write(root, {"clusters/one/cluster.yaml": "not committed\n"})
-    assert repository.changed_between("HEAD~1", "HEAD") == {"mesh.yaml", "clusters/two/x"}
-    assert repository.changed_between("HEAD", "HEAD") == set()
-    with pytest.raises(ExtcpError, match="EXTCP-G040"):
-        repository.changed_between("0" * 40, "HEAD")
 
 
 def test_a_touched_file_has_not_changed(root: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from extcp_gitops.errors import ExtcpError
-from extcp_gitops.git import Repository
+from extcp_gitops.git import Identity, Repository
 from tests.gitrepo import bare, begin, committed, git, program, status, use_filter, write
 
 if TYPE_CHECKING:
@@ -34,6 +34,18 @@ def test_the_first_commit(tmp_path: Path) -> None:
     )
     assert committed(tmp_path) == ["a/b.yaml"]
     assert status(tmp_path) == ["?? other.yaml"]
+
+
+def test_a_commit_in_anothers_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL"):
+        monkeypatch.delenv(f"GIT_{name}")
+    write(root, {"mesh.yaml": "a: 2\n"})
+    with pytest.raises(ExtcpError, match="EXTCP-G020"):
+        Repository(root).commit(["mesh.yaml"], "Change")
+    Repository(root).commit(["mesh.yaml"], "Change", Identity("Extcp Bot", "bot@example.com"))
+    assert git(root, "log", "-1", "--format=%an <%ae> %cn <%ce>") == (
+        "Extcp Bot <bot@example.com> Extcp Bot <bot@example.com>\n"
+    )
 
 
 def test_added_modified_and_deleted_files_are_committed(root: Path) -> None:

@@ -9,25 +9,20 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from extcp_gitops import gitcommand
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.gitfailure import failure
-from extcp_gitops.gitoutput import blobs, regular_files
-from extcp_gitops.giturl import check_branch_name, check_ref_name, check_revision, parse_url
+from extcp_gitops.githistory import DIFF, History, checked_path
+from extcp_gitops.giturl import check_branch_name, check_ref_name, parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from extcp_gitops.gitcommand import Result
-
 _STAGE = ("update-index", "-z", "--add", "--remove", "--stdin")
-_DIFF = (
-    *("diff", "--name-only", "-z", "--relative", "--no-renames"),
-    *("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty"),
-)
 _UNFINISHED = {
     "MERGE_HEAD": "merge",
     "CHERRY_PICK_HEAD": "cherry-pick",
@@ -35,21 +30,32 @@ _UNFINISHED = {
 }
 
 
-class Repository:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who commits, where it is not whom Git's configuration names."""
+
+    name: str
+    email: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """For the environment of Git."""
+        return {
+            "GIT_AUTHOR_NAME": self.name,
+            "GIT_AUTHOR_EMAIL": self.email,
+            "GIT_COMMITTER_NAME": self.name,
+            "GIT_COMMITTER_EMAIL": self.email,
+        }
+
+
+class Repository(History):
     """A working tree of Git, seen from one directory in it.
 
     The directory may be the top of the working tree or, as in Git itself, lie deeper in a larger
     repository. All paths are relative to it, with ``/``; nothing outside it is read or changed.
 
-    Every method raises ExtcpError: EXTCP-G010 without Git, EXTCP-G011 when the time is up,
-    EXTCP-G013 for a repository that belongs to another user, EXTCP-G012 for the unexpected.
-
-    Attributes:
-        root: The directory, absolute.
+    Every method raises ExtcpError as those of ``History`` do.
     """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
 
     @classmethod
     def init(cls, root: Path, branch: str) -> Repository:
@@ -100,7 +106,9 @@ class Repository:
 
     # Commit and push
 
-    def commit(self, paths: Iterable[str], message: str) -> str | None:
+    def commit(
+        self, paths: Iterable[str], message: str, identity: Identity | None = None
+    ) -> str | None:
         """Commit what these files are now in the working tree, and nothing else.
 
         Files that are gone are removed. Whatever else is staged or changed stays as it is. Ignored
@@ -109,6 +117,7 @@ class Repository:
         Args:
             paths: Files, added, modified or deleted.
             message: UTF-8; the first line is the subject.
+            identity: Author and committer; whom Git names by default.
 
         Returns:
             The commit, or None when there was nothing to commit.
@@ -119,7 +128,8 @@ class Repository:
                 work, EXTCP-G025 the branch has moved meanwhile. Nothing is committed then.
         """
         listing = self._listing(paths)
-        branch = self._branch_to_commit_on()
+        person = identity.variables if identity else {}
+        branch = self._branch_to_commit_on(person)
         parent = self._hash("HEAD^{commit}")
         with tempfile.TemporaryDirectory(prefix="extcp-gitops-") as scratch:
             # The commit is made from an index of its own, or what else is staged would slip in.
@@ -134,13 +144,14 @@ class Repository:
         self._git(*_STAGE, stdin=listing)
         parents = ("-p", parent) if parent else ()
         text = message.strip("\n").encode() + b"\n"
-        commit = self._git("commit-tree", *parents, "-F", "-", tree, stdin=text).line
-        self._move(branch, commit, parent)
+        arguments = ("commit-tree", *parents, "-F", "-", tree)
+        commit = self._git(*arguments, stdin=text, variables=person).line
+        self._move(branch, commit, parent, person)
         return commit
 
     def _listing(self, paths: Iterable[str]) -> bytes:
         """The paths as Git reads them; what is gone first, to make way for what took its place."""
-        ordered = sorted({_checked(path) for path in paths})
+        ordered = sorted({checked_path(path) for path in paths})
         ordered.sort(key=lambda path: (self.root / path).is_file())
         return b"".join(os.fsencode(path) + b"\0" for path in ordered)
 
@@ -150,9 +161,9 @@ class Repository:
         Raises:
             ExtcpError: EXTCP-G020, EXTCP-G021 or EXTCP-G022, as ``commit``.
         """
-        self._branch_to_commit_on()
+        self._branch_to_commit_on({})
 
-    def _branch_to_commit_on(self) -> str:
+    def _branch_to_commit_on(self, person: Mapping[str, str]) -> str:
         """The full name of the current branch, once everything is fit for a commit."""
         branch = gitcommand.run(self.root, "symbolic-ref", "--quiet", "HEAD")
         if branch.status == 1:
@@ -170,14 +181,16 @@ class Repository:
                     f"a {work} is not finished in this repository",
                     f"finish it, or give it up with 'git {work} --abort'; then run this again",
                 )
-        require_identity(self.root)
+        require_identity(self.root, person)
         return branch.line
 
-    def _move(self, branch: str, commit: str, parent: str | None) -> None:
+    def _move(
+        self, branch: str, commit: str, parent: str | None, person: Mapping[str, str]
+    ) -> None:
         """Let the branch point at the commit, unless somebody else has moved it since."""
         expected = parent or "0" * len(commit)
-        log = "commit: by extcp-gitops"
-        result = gitcommand.run(self.root, "update-ref", "-m", log, branch, commit, expected)
+        move = ("update-ref", "-m", "commit: by extcp-gitops", branch, commit, expected)
+        result = gitcommand.run(self.root, *move, variables=person)
         if result.status and re.search("but expected|reference already exists", result.stderr):
             raise ExtcpError.of(
                 "EXTCP-G025",
@@ -205,78 +218,18 @@ class Repository:
 
     # What is there
 
-    def default_branch(self, configured: str = "main", remote: str = "origin") -> str:
-        """The remote's default branch as last fetched, such as ``origin/main``.
-
-        It is what ``<remote>/HEAD`` says, which only a clone has; else the configured branch, else
-        ``main``, where the remote has it.
-
-        Raises:
-            ExtcpError: EXTCP-G041 when none of them has been fetched.
-        """
-        prefix = f"refs/remotes/{check_ref_name(remote)}/"
-        head = gitcommand.run(self.root, "symbolic-ref", "--quiet", f"{prefix}HEAD").line
-        candidates = (head, f"{prefix}{check_branch_name(configured)}", f"{prefix}main")
-        for ref in candidates:
-            if ref.startswith(prefix) and self._hash(f"{ref}^{{commit}}"):
-                return ref.removeprefix("refs/remotes/")
-        raise ExtcpError.of(
-            "EXTCP-G041",
-            f"nothing here tells the default branch of '{remote}'",
-            f"git fetch {remote}, or name the branch or commit to compare with",
-        )
-
-    def resolve(self, revision: str) -> str:
-        """The hash of the commit that a branch, tag, commit or ancestor such as ``HEAD~1`` is.
-
-        Raises:
-            ExtcpError: EXTCP-G040 when there is none.
-        """
-        commit = self._hash(f"{check_revision(revision)}^{{commit}}")
-        if commit is None:
-            raise ExtcpError.of(
-                "EXTCP-G040",
-                f"there is no commit '{revision}' in this repository",
-                "fetch it (git fetch origin; in a shallow clone with --unshallow) or name another",
-            )
-        return commit
-
-    def files_at(self, revision: str, prefixes: Iterable[str] = ()) -> Mapping[str, bytes]:
-        """The files of a commit, by path.
-
-        Args:
-            revision: As for ``resolve``.
-            prefixes: Directories or files to look at; all, where there are none.
-
-        Raises:
-            ExtcpError: EXTCP-G042 when a symbolic link or a submodule is among them, EXTCP-G043
-                when Git lacks a file's contents.
-        """
-        commit = self.resolve(revision)
-        wanted = [_checked(prefix) for prefix in prefixes]
-        entries = self._git("ls-tree", "-r", "-z", commit, "--", *wanted).names
-        objects = regular_files(entries)
-        names = list(dict.fromkeys(objects.values()))
-        request = "".join(f"{name}\n" for name in names).encode()
-        contents = blobs(self._git("cat-file", "--batch", stdin=request).stdout, names)
-        return {path: contents[name] for path, name in objects.items()}
-
     def changed_paths(self, revision: str) -> frozenset[str]:
         """The files that differ between a commit and the working tree, untracked ones included."""
-        changed = self._git(*_DIFF, self.resolve(revision), "--").names
+        changed = self._git(*DIFF, self.resolve(revision), "--").names
         untracked = self._git("ls-files", "--others", "--exclude-standard", "-z").names
         return frozenset(changed + untracked)
 
-    def changed_between(self, before: str, after: str) -> frozenset[str]:
-        """The files that differ between two commits."""
-        return frozenset(self._git(*_DIFF, self.resolve(before), self.resolve(after), "--").names)
-
     def is_clean(self, paths: Collection[str]) -> bool:
         """Whether these files, and all files in these directories, are as they were committed."""
-        watched = frozenset(_checked(path) for path in paths)
+        watched = frozenset(checked_path(path) for path in paths)
         changed = {
-            *self._git(*_DIFF, "--cached", "--").names,
-            *self._git(*_DIFF, "--").names,
+            *self._git(*DIFF, "--cached", "--").names,
+            *self._git(*DIFF, "--").names,
             *self._git("ls-files", "--others", "-z").names,
         }
         return not any(
@@ -284,43 +237,19 @@ class Repository:
             for path in changed
         )
 
-    # The one way to Git
 
-    def _hash(self, expression: str) -> str | None:
-        """The hash that an expression names, or None."""
-        result = gitcommand.run(
-            self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", expression
-        )
-        if result.status == 0:
-            return result.line
-        if result.stderr:
-            raise failure("rev-parse", result)
-        return None
-
-    def _git(
-        self,
-        *arguments: str,
-        stdin: bytes = b"",
-        seconds: float = gitcommand.LOCAL_SECONDS,
-        variables: Mapping[str, str] | None = None,
-    ) -> Result:
-        """Run a command that must succeed."""
-        result = gitcommand.run(
-            self.root, *arguments, stdin=stdin, seconds=seconds, variables=variables
-        )
-        if result.status:
-            raise failure(arguments[0], result)
-        return result
-
-
-def require_identity(directory: Path) -> None:
+def require_identity(directory: Path, variables: Mapping[str, str] | None = None) -> None:
     """Check that Git knows whom to name in a commit, be there a repository or not.
+
+    Args:
+        directory: Where a commit is to be made.
+        variables: What Git's environment will have then.
 
     Raises:
         ExtcpError: EXTCP-G020.
     """
     for identity in ("GIT_COMMITTER_IDENT", "GIT_AUTHOR_IDENT"):
-        result = gitcommand.run(_absolute(directory), "var", identity)
+        result = gitcommand.run(_absolute(directory), "var", identity, variables=variables)
         if result.status:
             raise failure("var", result)
 
@@ -328,17 +257,3 @@ def require_identity(directory: Path) -> None:
 def _absolute(path: Path) -> Path:
     """Absolute without following links, so that messages show what the person typed."""
     return Path(os.path.abspath(path))  # noqa: PTH100
-
-
-def _checked(path: str) -> str:
-    """A path below the root, not an option, and nothing of Git's own.
-
-    Raises:
-        ValueError: It is a bug to ask for such a path.
-    """
-    parts = path.split("/")
-    if any(part in {"", ".", ".."} for part in parts) or path.startswith("-") or "\0" in path:
-        raise ValueError(f"not a path below the repository: {path!r}")
-    if any(part.lower() == ".git" for part in parts):
-        raise ValueError(f"a path of Git's own: {path!r}")
-    return path

@@ -72,16 +72,40 @@ _ANYWHERE = (
 
 _PUSH = (
     _known(
-        r"fetch first|non-fast-forward|stale info",
+        # The second half: the server saw it, because the other push came in between.
+        r"stale info|cannot lock ref .* but expected|reference already exists"
+        r"|incorrect old value",
+        "EXTCP-G035",
+        "somebody else has moved the remote branch meanwhile, so it was not overwritten",
+        "look at what is on the branch now, then run this again",
+    ),
+    _known(
+        r"fetch first|non-fast-forward",
         "EXTCP-G031",
         "the remote branch has commits that this one lacks, so the push was refused",
         "git pull --rebase, run the command again, and push again",
     ),
+)
+
+_REFUSED = _known(
+    r"remote rejected|pre-receive hook declined|protected branch",
+    "EXTCP-G033",
+    "the remote refused the push",
+    "the branch may be protected: push to another branch and open a pull request",
+)
+
+_ACCESS = (
+    _known(
+        r"[Rr]epository\b.{0,80}\barchived",
+        "EXTCP-G037",
+        "the remote repository is archived, so nothing can be pushed",
+        "let its owner unarchive it, or use the one that took its place",
+    ),
     _known(
         r"Authentication failed|could not read (?:Username|Password)|Permission denied"
-        r"|error: 40[13]|not authorized|access denied",
+        r"|error: 40[13]|not authorized|[Aa]ccess denied",
         "EXTCP-G032",
-        "the remote did not accept your credentials, or they do not allow a push",
+        "the remote did not accept your credentials, or they do not allow this",
         "set up a credential helper (git help credentials) or an SSH key (ssh-add), "
         "and check that you may write to the repository",
     ),
@@ -91,26 +115,39 @@ _PUSH = (
         "ssh does not know the remote's host key",
         "compare the key with the one that its owner publishes, and add it to known_hosts",
     ),
+)
+
+_REACH = (
     _known(
-        r"remote rejected|pre-receive hook declined|protected branch",
-        "EXTCP-G033",
-        "the remote refused the push",
-        "the branch may be protected: push to another branch and open a pull request",
+        r"Remote branch (\S+) not found",
+        "EXTCP-G036",
+        "the remote repository has no such branch",
+        "push it there, or name another: it was {0}",
     ),
     _known(
-        r"No such remote|does not appear to be a git repository|[Rr]epository .*not found",
+        r"No such remote|does not appear to be a git repository|[Rr]epository .*not found"
+        r"|repository '.*' does not exist",
         "EXTCP-G030",
         "there is no such remote repository, or you may not see it",
         "git remote -v shows the URL; create the repository there first",
     ),
     _known(
         r"Could not resolve host|unable to access|Connection (?:refused|timed out|reset)"
-        r"|Could not read from remote repository|transport '.*' not allowed",
+        r"|Could not read from remote repository|transport '.*' not allowed"
+        r"|unable to update url base from redirection",
         "EXTCP-G034",
         "the remote could not be reached",
-        "check the URL (git remote -v), the network and the proxy, and push again",
+        "check the URL (git remote -v), the network and the proxy, and try again",
     ),
 )
+
+# A hook may say anything, so what declines a push is looked for after what stops it earlier.
+_COMMANDS = {
+    "push": (*_PUSH, *_ACCESS, _REFUSED, *_REACH),
+    "clone": (*_ACCESS, *_REACH),
+    "fetch": (*_ACCESS, *_REACH),
+    "ls-remote": (*_ACCESS, *_REACH),
+}
 
 
 def failure(command: str, result: Result) -> ExtcpError:
@@ -122,11 +159,12 @@ def failure(command: str, result: Result) -> ExtcpError:
     """
     stderr = _visible(result.stderr)
     words = f"{stderr}\n{_visible(result.line)}" if command == "push" else stderr
-    for known in (*_ANYWHERE, *(_PUSH if command == "push" else ())):
+    remote = _COMMANDS.get(command, ())
+    for known in (*_ANYWHERE, *remote):
         if found := known.pattern.search(words):
             quoted = [shlex.quote(group) for group in found.groups()]
             message = known.message
-            if command == "push" and (said := _last_words(stderr)):
+            if remote and (said := _last_words(stderr)):
                 message = f"{message} ({said})"
             return ExtcpError.of(known.code, message, known.remedy.format(*quoted))
     said = _last_words(stderr) or f"status {result.status}"
