@@ -65,7 +65,6 @@ def _external() -> Iterator[Permission]:
 def _everywhere(side: Side) -> Iterator[Permission]:
     yield Permission(side, "namespaces")
     yield Permission(side, webhooks.MUTATING, group=webhooks.GROUP)
-    yield Permission(side, webhooks.VALIDATING, group=webhooks.GROUP)
 
 
 @check(
@@ -79,6 +78,8 @@ def _everywhere(side: Side) -> Iterator[Permission]:
         *_everywhere(Side.EXTERNAL),
         *_external(),
         *_everywhere(Side.REMOTE),
+        Permission(Side.EXTERNAL, webhooks.VALIDATING, group=webhooks.GROUP),
+        Permission(Side.CONFIG, webhooks.VALIDATING, group=webhooks.GROUP),
     ),
     problems=(*applications.PROBLEMS, DRIFT),
 )
