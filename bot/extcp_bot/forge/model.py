@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from extcp_gitops.gitremote import Credential
+
+MAX_BODY: Final = 65_536
+"""Characters of a description or a comment that every forge takes; GitHub takes no more."""
+
+MAX_DESCRIPTION: Final = 140
+"""Characters of a commit status' description that every forge takes; GitHub takes no more."""
 
 
 class PullRequestState(enum.StrEnum):
@@ -34,7 +42,8 @@ class ForgeError(Exception):
         why: What went wrong, without a credential.
         remedy: What to do about it.
         status: HTTP status; 0 where there was no answer.
-        retry_after: Seconds after which to try again, where the forge says so.
+        retry_after: Seconds after which to try again, where the forge is asked too much; None for
+            any other reason.
     """
 
     def __init__(
@@ -80,6 +89,7 @@ class PullRequest:
         author: Login.
         url: For people.
         merge_sha: The commit that it was merged as.
+        created: When.
         changed: When it was closed or merged, else when it was last changed.
     """
 
@@ -94,11 +104,12 @@ class PullRequest:
     author: str
     url: str
     merge_sha: str | None
+    created: datetime
     changed: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class NewPullRequest:
     """A pull request to be made.
 
     Attributes:
@@ -138,10 +149,11 @@ class Issue:
     """An issue, for the dashboard of a mesh.
 
     Attributes:
-        number: Its number in the repository.
+        number: Its number in the repository; on GitLab a pull request can have the same.
         is_open: Whether it is.
         title: As shown.
         body: Markdown.
+        labels: Names.
         author: Login.
         url: For people.
     """
@@ -150,19 +162,39 @@ class Issue:
     is_open: bool
     title: str
     body: str
+    labels: frozenset[str]
     author: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """The newest status of a commit in a context.
+
+    Attributes:
+        state: How it stands.
+        description: One line.
+        created: When it was set.
+    """
+
+    state: CommitState
+    description: str
+    created: datetime
 
 
 class Forge(Protocol):
     """One repository on a forge, as the bot's own account sees it.
 
-    Every method raises ForgeError. A list is whole: pages are followed to the end. Nothing is
-    tried again by itself except reads.
+    Every method raises ForgeError. A list is whole: pages are followed to the end. A read is tried
+    once more where that may help; a write never is, so whoever gets an error from one looks what
+    has become of it.
     """
 
     async def me(self) -> str:
         """The login of the bot's account."""
+
+    async def git_credential(self) -> Credential:
+        """What Git is to show to the forge over HTTPS; made anew before it runs out."""
 
     async def repository(self) -> Repository:
         """The repository; a 404 says that it is not there *or* that the token does not reach it."""
@@ -171,9 +203,12 @@ class Forge(Protocol):
         """All pull requests from a branch of this repository, in every state, the newest first."""
 
     async def open_pull_requests(self) -> list[PullRequest]:
-        """All open pull requests of the repository."""
+        """All open pull requests of the repository, the newest first."""
 
-    async def create_pull_request(self, draft: Draft) -> PullRequest:
+    async def pull_request(self, number: int) -> PullRequest:
+        """One pull request."""
+
+    async def create_pull_request(self, new: NewPullRequest) -> PullRequest:
         """Make one. Where one is open from that branch already, an error with status 409."""
 
     async def edit_pull_request(
@@ -182,41 +217,52 @@ class Forge(Protocol):
         *,
         title: str | None = None,
         body: str | None = None,
-        labels: frozenset[str] | None = None,
+        add_labels: frozenset[str] = frozenset(),
+        remove_labels: frozenset[str] = frozenset(),
     ) -> None:
-        """Change what is given; None leaves as it is."""
+        """Change what is given; None leaves as it is, and so do labels that are not named.
+
+        Labels are made where they do not exist, and those that are not there are not removed.
+        """
 
     async def close_pull_request(self, number: int) -> None:
         """Close without a merge."""
 
-    async def comments(self, number: int) -> list[Comment]:
-        """The comments of a pull request or an issue, the oldest first."""
+    async def comments(self, on: PullRequest | Issue) -> list[Comment]:
+        """What people and bots have said on it, the oldest first; no events, no code reviews."""
 
-    async def comment(self, number: int, body: str) -> Comment:
+    async def comment(self, on: PullRequest | Issue, body: str) -> Comment:
         """Add a comment."""
 
-    async def edit_comment(self, number: int, identity: int, body: str) -> None:
+    async def edit_comment(self, on: PullRequest | Issue, identity: int, body: str) -> None:
         """Replace the text of a comment of the bot's own."""
 
-    async def acknowledge(self, number: int, identity: int) -> None:
-        """Show with a reaction that a command in a comment was seen."""
+    async def acknowledge(self, on: PullRequest | Issue, identity: int) -> None:
+        """Show with a reaction (eyes) that a command in a comment was seen."""
+
+    async def is_acknowledged(self, on: PullRequest | Issue, identity: int) -> bool:
+        """Whether the bot has done so; the eyes of others do not count."""
 
     async def may_write(self, login: str) -> bool:
         """Whether somebody may push to the repository."""
 
-    async def status(self, sha: str, context: str) -> CommitState | None:
+    async def status(self, sha: str, context: str) -> CommitStatus | None:
         """The newest status of a commit in a context; None where there is none."""
 
     async def set_status(
         self, sha: str, context: str, state: CommitState, description: str, url: str = ""
     ) -> None:
-        """Say how it stands with a commit."""
+        """Say how it stands with a commit; a longer description than MAX_DESCRIPTION is cut.
+
+        GitLab takes a state twice in a row for an error while it is pending: nothing changes then,
+        not even the description.
+        """
 
     async def issues(self, label: str) -> list[Issue]:
         """The issues with a label, open and closed, the newest first; pull requests are none."""
 
     async def create_issue(self, title: str, body: str, labels: frozenset[str]) -> Issue:
-        """Make an issue."""
+        """Make an issue; labels are made where they do not exist."""
 
     async def edit_issue(
         self, number: int, *, body: str | None = None, is_open: bool | None = None
@@ -226,8 +272,8 @@ class Forge(Protocol):
     async def branch(self, name: str) -> str | None:
         """The newest commit of a branch; None where there is no such branch."""
 
-    async def delete_branch(self, name: str) -> None:
-        """Delete a branch, if it is there."""
+    async def delete_branch(self, name: str, expected: str) -> None:
+        """Delete a branch, if it is there; one that is another commit by now is a 409."""
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back; a later call makes new ones."""
