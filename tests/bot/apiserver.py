@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     Object = dict[str, Any]
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
     Post = Callable[[Object], Object | tuple[int, str]]
+    Twist = Callable[[web.Request, Any], Any]
 
 TOKEN = "token-of-the-administrator"  # noqa: S105
+_JSON = "application/json"
 _PARTIAL = "PartialObjectMetadata"
 AUTHORITY = Authority("simulated clusters")
 ROOT = AUTHORITY.root
@@ -45,6 +47,7 @@ class ApiServer:
         denied: Paths, without a query, that are answered with 403.
         handlers: What answers a path in place of all else.
         everything: Where set, what answers every request: for servers that are none.
+        twist: Where set, makes something else of each JSON that would be said.
         requests: Method and path with query of each request, in their order.
         tokens: The bearer tokens that were shown.
     """
@@ -55,6 +58,7 @@ class ApiServer:
         self.denied: set[str] = set()
         self.handlers: dict[str, Handler] = {}
         self.everything: Handler | None = None
+        self.twist: Twist | None = None
         self.requests: list[str] = []
         self.tokens: set[str] = set()
         self.accepted = {TOKEN}
@@ -124,6 +128,13 @@ class ApiServer:
         await asyncio.sleep(0)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        answer = await self._answer(request)
+        if self.twist and isinstance(answer, web.Response) and answer.content_type == _JSON:
+            said = self.twist(request, json.loads(answer.text or "null"))
+            return web.json_response(said, status=answer.status)
+        return answer
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path
         self.requests.append(f"{request.method} {request.path_qs}")
         shown = request.headers.get("Authorization", "").removeprefix("Bearer ")

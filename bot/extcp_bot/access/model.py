@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 HIDDEN: Final = "***"
 _SHORTEST: Final = 12
+_TELLING: Final = 16
 _LONG_WORD: Final = re.compile(rf"\S{{{_SHORTEST},}}")
 
 
@@ -51,7 +53,7 @@ So that no server can make us print what we sent to it, or read elsewhere.
 
 
 def hide(text: str) -> str:
-    """The text with ``***`` for each secret that this process has held.
+    """The text with ``***`` for each secret that this process has held, also where its end is cut.
 
     A thousand tokens cost one look at each place of the text, and no search for each.
     """
@@ -59,13 +61,22 @@ def hide(text: str) -> str:
 
 
 def _hidden(match: re.Match[str]) -> str:
-    word = match[0]
-    places = range(len(word) - _SHORTEST + 1)
-    starts = {start for at in places if (start := word[at : at + _SHORTEST]) in _KNOWN}
-    for start in starts:
-        for form in sorted(_KNOWN[start], key=len, reverse=True):
-            word = word.replace(form, HIDDEN)
-    return word
+    word, shown, at, rest = match[0], "", 0, 0
+    while at <= len(word) - _SHORTEST:
+        forms = _KNOWN.get(word[at : at + _SHORTEST], ())
+        known = max((_length(form, word, at) for form in forms), default=0)
+        if known:
+            shown += word[rest:at] + HIDDEN
+            rest = at = at + known
+        else:
+            at += 1
+    return shown + word[rest:]
+
+
+def _length(form: str, word: str, at: int) -> int:
+    """How much of a secret begins there; 0 for so little that anything might begin so."""
+    found = len(os.path.commonprefix((form, word[at : at + len(form)])))  # noqa: RUF071 - no paths
+    return found if found >= min(len(form), _TELLING) else 0
 
 
 def _encoded(word: str) -> Iterator[str]:

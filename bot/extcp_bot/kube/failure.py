@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from extcp_bot.access.model import hide
+
 
 class CannotLookError(Exception):
     """The answer is neither yes nor no.
@@ -13,10 +15,11 @@ class CannotLookError(Exception):
     """
 
     def __init__(self, why: str, remedy: str, looked_at: str = "") -> None:
-        super().__init__(why)
-        self.why = why
+        # Paths hold names that a cluster chose, which may be what it was shown.
+        self.why = hide(why)
         self.remedy = remedy
-        self.looked_at = looked_at
+        self.looked_at = hide(looked_at)
+        super().__init__(self.why)
 
 
 class NoRouteError(CannotLookError):

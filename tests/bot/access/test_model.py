@@ -91,6 +91,13 @@ def test_each_line_of_a_key_is_hidden() -> None:
     assert hide(f"one {lines[1]}, other '{lines[2]}'") == "one ***, other '***'"
 
 
+def test_a_secret_is_hidden_where_its_end_is_cut() -> None:
+    Secret(TOKEN)
+    assert hide(f"Bearer {TOKEN[:-1]}…") == "Bearer ***…"
+    assert hide(f"Bearer {TOKEN[:16]}") == "Bearer ***"
+    assert hide(f"Bearer {TOKEN[:15]}") == f"Bearer {TOKEN[:15]}"
+
+
 def test_what_is_no_secret_stays() -> None:
     Secret("short")
     Secret(TOKEN)

@@ -113,6 +113,9 @@ def remote(server: ApiServer, inventory: Inventory, cluster: Cluster) -> None:
         put(server, _lock(lock))
     server.posts.update(_admission(server, inventory, cluster))
     is_config = cluster.name == inventory.control_plane_of(cluster).config_cluster
+    if is_config:
+        keys = {"ca-cert.pem": encoded(roots.mesh().root), "ca-key.pem": encoded(roots.ca_key())}
+        put(server, named("Secret", "istio-ca-secret", PLANE, type="istio.io/ca-root", data=keys))
     account = _account(is_config=is_config)
     uid = f"uid-of-serviceaccount-{account}"
     reviews.allow_all(server, f"system:serviceaccount:{PLANE}:{account}", uid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from tests.e2e.testbed.pki import Authority, Pair
+from tests.e2e.testbed.pki import Authority, Pair, pem, rsa_key
 
 
 @functools.cache
@@ -23,3 +23,9 @@ def mesh() -> Authority:
 def gateway_pair(host: str) -> Pair:
     """The gateway's certificate for a host."""
     return gateway().serve([host])
+
+
+@functools.cache
+def ca_key() -> str:
+    """A private key in the place of that of istiod's CA."""
+    return pem(rsa_key())
