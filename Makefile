@@ -73,7 +73,7 @@ parts: # what the tests run for real; each is built once
 	@$(build_parts) tests >/dev/null
 
 .PHONY: test
-test: setup parts lint ## lint, types, then all tests against the real tools (3 min; 12 min the first time)
+test: setup parts lint ## lint, types, then all tests against the real tools (5 min; 17 min the first time)
 	$(call say,tests)
 	@$(with_parts) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
