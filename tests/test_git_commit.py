@@ -310,3 +310,15 @@ def test_filters_of_the_person_are_used(root: Path) -> None:
     repository.commit(["mesh.yaml"], "Change")
     assert repository.files_at("HEAD", ["mesh.yaml"]) == {"mesh.yaml": b"A: 2\n"}
     assert repository.is_clean(["mesh.yaml"])
+
+
+def test_a_commit_at_a_given_time_is_the_same_each_time(root: Path, tmp_path: Path) -> None:
+    identity = Identity("Extcp Bot", "bot@example.com", 1_780_000_000)
+    commits = set()
+    for name in ("one", "two"):
+        git(tmp_path, "clone", "--quiet", str(root), name)
+        write(tmp_path / name, {"mesh.yaml": "a: 2\n"})
+        repository = Repository(tmp_path / name)
+        commits.add(repository.commit(["mesh.yaml"], "Change", identity))
+        assert repository.commit_at("HEAD").time == 1_780_000_000
+    assert len(commits) == 1

@@ -32,20 +32,27 @@ _UNFINISHED = {
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who commits, where it is not whom Git's configuration names."""
+    """Who commits, where it is not whom Git's configuration names.
+
+    Attributes:
+        name: Author and committer.
+        email: Likewise.
+        time: Seconds since 1970 at which the commit is to be made, so that equal files on an equal
+            parent are the very same commit; now by default.
+    """
 
     name: str
     email: str
+    time: int | None = None
 
     @property
     def variables(self) -> dict[str, str]:
         """For the environment of Git."""
-        return {
-            "GIT_AUTHOR_NAME": self.name,
-            "GIT_AUTHOR_EMAIL": self.email,
-            "GIT_COMMITTER_NAME": self.name,
-            "GIT_COMMITTER_EMAIL": self.email,
-        }
+        person = {"NAME": self.name, "EMAIL": self.email}
+        if self.time is not None:
+            person["DATE"] = f"@{self.time} +0000"
+        roles = ("AUTHOR", "COMMITTER")
+        return {f"GIT_{role}_{key}": value for role in roles for key, value in person.items()}
 
 
 class Repository(History):

@@ -24,7 +24,7 @@ DIFF = (
 """How to ask for the names of files that differ, and have nothing run for it."""
 
 _LOG = ("log", "-z", "--no-show-signature", "--encoding=UTF-8")
-_FIELDS = "%H%n%T%n%P%n%ae%n%ce%n%s"
+_FIELDS = "%H%n%T%n%P%n%ae%n%ce%n%ct%n%s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Commit:
         parents: Their hashes; none for a first commit, several for a merge.
         author_email: As written, through no mailmap.
         committer_email: As written, through no mailmap.
+        time: When it was committed, in seconds since 1970.
         subject: First line of its message.
     """
 
@@ -45,6 +46,7 @@ class Commit:
     parents: tuple[str, ...]
     author_email: str
     committer_email: str
+    time: int
     subject: str
 
 
@@ -220,8 +222,8 @@ class History:
 
 
 def _commit(record: str) -> Commit:
-    sha, tree, parents, author, committer, subject = record.split("\n", 5)
-    return Commit(sha, tree, tuple(parents.split()), author, committer, subject)
+    sha, tree, parents, author, committer, time, subject = record.split("\n", 6)
+    return Commit(sha, tree, tuple(parents.split()), author, committer, int(time), subject)
 
 
 def checked_path(path: str) -> str:
