@@ -34,7 +34,11 @@ _RBAC_WORDS: Final = (
     ' cannot create resource "',
     ' cannot get resource "',
     " cannot list resource",
+    ' cannot update resource "',
+    ' cannot patch resource "',
+    ' cannot delete resource "',
 )
+_WRITES: Final = ("create", "update", "patch", "delete")
 
 
 class Reader:
@@ -124,7 +128,9 @@ class Reader:
         if status == _UNAUTHORIZED:
             why = f"{where}: the server does not accept the credential of {origin}"
             return NotAllowedError(status, why, "renew the credential", path)
-        if status == _FORBIDDEN and (verb != "create" or any(w in message for w in _RBAC_WORDS)):
+        if status == _FORBIDDEN and (
+            verb not in _WRITES or any(words in message for words in _RBAC_WORDS)
+        ):
             why = f"{where}: the credential of {origin} may not {verb} it"
             return NotAllowedError(status, why, "grant it what 'extcp-bot rbac' prints", path)
         if status in REDIRECTS:

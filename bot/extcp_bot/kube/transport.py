@@ -122,6 +122,8 @@ class Transport:
         accept: str = JSON,
         body: str | None = None,
         seconds: float | None = None,
+        *,
+        content_type: str = JSON,
     ) -> Answer:
         """Send a request and read the whole answer.
 
@@ -131,6 +133,7 @@ class Transport:
             accept: Media types.
             body: JSON.
             seconds: From beginning to end; the limit for a request where not given.
+            content_type: What the JSON is, such as a patch of one kind.
 
         Raises:
             CannotLookError: The server does not answer in time, or with too much.
@@ -141,7 +144,7 @@ class Transport:
                 method,
                 self._access.server + path,
                 data=body,
-                headers=self._headers(accept),
+                headers=self._headers(accept, content_type),
                 allow_redirects=False,
                 server_hostname=self._access.tls_server_name,
                 proxy=self._access.proxy,
@@ -222,12 +225,12 @@ class Transport:
         self._connections.add(made)
         return made
 
-    def _headers(self, accept: str) -> dict[str, str]:
+    def _headers(self, accept: str, content_type: str = JSON) -> dict[str, str]:
         headers = {
             "Accept": accept,
             # An answer that unpacks to gigabytes is no answer.
             "Accept-Encoding": "identity",
-            "Content-Type": JSON,
+            "Content-Type": content_type,
             "User-Agent": "extcp-bot",
         }
         if self._access.token is not None:

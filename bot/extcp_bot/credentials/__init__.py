@@ -1,0 +1,1 @@
+"""Remote secrets: made from what the remote cluster gives, delivered, rotated, listed."""

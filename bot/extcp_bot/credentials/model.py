@@ -1,0 +1,119 @@
+"""What a remote secret is, and what became of one."""
+
+from __future__ import annotations
+
+import base64
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from extcp_bot.access.model import Secret
+    from extcp_bot.kube.answers import Object
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSecret:
+    """The Secret of the external cluster by which istiod reaches one remote cluster.
+
+    Attributes:
+        cluster: The remote cluster's name, which is the cluster ID.
+        namespace: That of the control plane.
+        name: Of the Secret.
+        key: Of its data; istiod takes it for the cluster ID (facts F4), except on the config
+            cluster's Secret.
+        kubeconfig: YAML, the same bytes each time for the same token.
+        token_secret: Name of the Secret on the remote cluster that the token comes from.
+        labels: Of the Secret.
+        annotations: Of the Secret.
+    """
+
+    cluster: str
+    namespace: str
+    name: str
+    key: str
+    kubeconfig: Secret = field(repr=False)
+    token_secret: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+    @property
+    def place(self) -> str:
+        """For people."""
+        return f"Secret {self.namespace}/{self.name}"
+
+    @property
+    def collection(self) -> str:
+        """The path of the API at which it is created."""
+        return f"/api/v1/namespaces/{self.namespace}/secrets"
+
+    @property
+    def path(self) -> str:
+        """Its own path of the API."""
+        return f"{self.collection}/{self.name}"
+
+    def as_object(self) -> Object:
+        """For the wire alone: the kubeconfig is in it."""
+        encoded = base64.b64encode(self.kubeconfig.reveal().encode()).decode()
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": self.name,
+                "namespace": self.namespace,
+                "labels": dict(self.labels),
+                "annotations": dict(self.annotations),
+            },
+            "data": {self.key: encoded},
+        }
+
+
+class Outcome(enum.StrEnum):
+    """What became of a delivery; what nobody could look at is an error and none of these."""
+
+    CREATED = "created"
+    """The Secret was not there."""
+    UPDATED = "updated"
+    """It held another kubeconfig, label or annotation."""
+    REPLACED = "replaced"
+    """Taken away and made anew, so that istiod looks at the cluster's namespace once more."""
+    UNCHANGED = "unchanged"
+    """It is there as it should be; nothing was written."""
+    WAITING = "waiting"
+    """It is not its turn yet; nothing was written."""
+    REFUSED = "refused"
+    """A person has to decide; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one remote secret.
+
+    Attributes:
+        cluster: The remote cluster's name.
+        secret: Namespace and name of the Secret.
+        outcome: What was done, or with ``dry_run`` what would be.
+        words: Why, as one harmless line.
+        remedy: What to do where it waits or was refused; empty otherwise.
+        dry_run: Nothing was written, whatever the outcome says.
+    """
+
+    cluster: str
+    secret: str
+    outcome: Outcome
+    words: str
+    remedy: str = ""
+    dry_run: bool = False
+
+    @property
+    def wrote(self) -> bool:
+        """Whether the external cluster is another one now."""
+        done = {Outcome.CREATED, Outcome.UPDATED, Outcome.REPLACED}
+        return self.outcome in done and not self.dry_run
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the remote secret is as it should be now."""
+        return self.outcome is Outcome.UNCHANGED or self.wrote
