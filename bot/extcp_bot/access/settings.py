@@ -10,8 +10,9 @@ from __future__ import annotations
 import difflib
 import enum
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from extcp_bot.proposals.policy import Policy
 from extcp_bot.target import Settings
 from extcp_gitops.errors import ExtcpError, Finding
 from extcp_gitops.inventory import names, shape
@@ -47,6 +48,7 @@ class BotFile:
         argocd_context: kubeconfig context of the API server that holds Argo CD's objects.
         in_cluster: Argo CD's API server is the one of the cluster that the bot runs in.
         settings: For the checks.
+        policy: For pull requests.
     """
 
     contexts: Mapping[str, str] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class BotFile:
     argocd_context: str | None = None
     in_cluster: bool = False
     settings: Settings = field(default_factory=Settings)
+    policy: Policy = field(default_factory=Policy)
 
 
 def _record(description: str, **properties: Schema) -> Schema:
@@ -122,6 +125,62 @@ SCHEMA: Final[Schema] = {
             minimumReplicas=_number(
                 "Fewer ready replicas of istiod or of its gateway are a warning.", 1, 100
             ),
+        ),
+        forge=_record(
+            "How the forge is reached; the repository's URL in mesh.yaml says which one it is.",
+            apiUrl={
+                "type": "string",
+                "description": "Base URL of its API, where that is not where the repository is.",
+                "maxLength": 1024,
+            },
+            rootsFile={
+                "type": "string",
+                "description": "PEM file with the roots of a private CA, relative to mesh.yaml; "
+                "for its API and for Git.",
+                "minLength": 1,
+                "maxLength": 1024,
+            },
+        ),
+        proposals=_record(
+            "When the bot opens pull requests, and how many.",
+            passes=_number(
+                "Consecutive healthy passes before a pull request opens, or unhealthy ones before "
+                "one opens that takes a merged cluster out again.",
+                1,
+                100,
+            ),
+            maxOpen=_number(
+                "Additions that may be open or on their way into the mesh at a time.", 1, 100
+            ),
+            writesPerHour=_number("Writes to the forge and to Git in an hour.", 5, 10_000),
+            evidenceHours=_number("Hours after which evidence is renewed.", 1, 720),
+            proofMinutes=_number(
+                "Minutes after a merge at which a cluster that does not work has failed.", 1, 1440
+            ),
+            excusedChecks={
+                "type": "array",
+                "description": "Codes of checks that need not be healthy for a pull request.",
+                "items": {
+                    "type": "string",
+                    "description": "Code.",
+                    "pattern": "^EXTCP-[A-Z][0-9]{2}$",
+                    "patternErrorMessage": "a code such as EXTCP-H16",
+                },
+            },
+            commitName={
+                "type": "string",
+                "description": "Author of the bot's commits.",
+                "pattern": "^[^<>\\x00-\\x1f\\x7f]+$",
+                "patternErrorMessage": "a name without '<', '>' and control characters",
+                "maxLength": 100,
+            },
+            commitEmail={
+                "type": "string",
+                "description": "Author of the bot's commits; nobody else may commit with it.",
+                "pattern": "^[^\\s<>@]+@[^\\s<>@]+$",
+                "patternErrorMessage": "an e-mail address",
+                "maxLength": 254,
+            },
         ),
     ),
     "required": ["apiVersion", "kind"],
@@ -199,4 +258,21 @@ def _of(document: Document) -> BotFile:
             certificate_days=checks.get("certificateDays", defaults.certificate_days),
             minimum_replicas=checks.get("minimumReplicas", defaults.minimum_replicas),
         ),
+        policy=_policy(data.get("forge", {}), data.get("proposals", {})),
+    )
+
+
+def _policy(forge: Mapping[str, Any], proposals: Mapping[str, Any]) -> Policy:
+    usual = Policy()
+    return Policy(
+        passes=proposals.get("passes", usual.passes),
+        max_open=proposals.get("maxOpen", usual.max_open),
+        writes_per_hour=proposals.get("writesPerHour", usual.writes_per_hour),
+        evidence_hours=proposals.get("evidenceHours", usual.evidence_hours),
+        proof_minutes=proposals.get("proofMinutes", usual.proof_minutes),
+        excused=frozenset(proposals.get("excusedChecks", usual.excused)),
+        name=proposals.get("commitName", usual.name),
+        email=proposals.get("commitEmail", usual.email),
+        api_url=forge.get("apiUrl"),
+        roots_file=forge.get("rootsFile"),
     )

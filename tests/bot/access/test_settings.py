@@ -8,6 +8,7 @@ import pytest
 
 from extcp_bot.access import settings
 from extcp_bot.access.settings import BotFile, Source
+from extcp_bot.proposals.policy import Policy
 from extcp_bot.target import Settings
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory.load import load
@@ -52,12 +53,36 @@ checks:
   expiryPercent: 30
   certificateDays: 7
   minimumReplicas: 2
+forge:
+  apiUrl: https://git.example.com/api/v1
+  rootsFile: roots.pem
+proposals:
+  passes: 3
+  maxOpen: 2
+  writesPerHour: 20
+  evidenceHours: 12
+  proofMinutes: 60
+  excusedChecks: [EXTCP-H16]
+  commitName: Mesh Bot
+  commitEmail: mesh-bot@example.com
 """
     assert read(tmp_path, text) == BotFile(
         contexts={"remote-cluster-1": "admin@one"},
         source=Source.ARGOCD,
         argocd_context="management",
         settings=Settings("payments", 0.3, 7, 2),
+        policy=Policy(
+            passes=3,
+            max_open=2,
+            writes_per_hour=20,
+            evidence_hours=12,
+            proof_minutes=60,
+            excused=frozenset({"EXTCP-H16"}),
+            name="Mesh Bot",
+            email="mesh-bot@example.com",
+            api_url="https://git.example.com/api/v1",
+            roots_file="roots.pem",
+        ),
     )
 
 
@@ -83,6 +108,22 @@ def test_argocd_may_be_where_the_bot_runs(tmp_path: Path) -> None:
         (
             "checks: {expiryPercent: 100}\n",
             ("bot.yaml:3:25", "EXTCP-B004", "checks.expiryPercent is 100; give 1 to 99"),
+        ),
+        (
+            "proposals: {excusedChecks: [H16]}\n",
+            (
+                "bot.yaml:3:29",
+                "EXTCP-B004",
+                "proposals.excusedChecks[0] is 'H16'; use a code such as EXTCP-H16",
+            ),
+        ),
+        (
+            "proposals: {commitEmail: '<me@example.com>'}\n",
+            (
+                "bot.yaml:3:26",
+                "EXTCP-B004",
+                "proposals.commitEmail is '<me@example.com>'; use an e-mail address",
+            ),
         ),
         (
             "source: argo\n",
