@@ -7,8 +7,6 @@ that asks for a password before it. Nothing that a request says reaches a cluste
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -18,30 +16,19 @@ from aiohttp import web
 from extcp_bot import passes
 from extcp_bot.once import Once
 from extcp_bot.report import html, prometheus, render
+from extcp_bot.service import http
 from extcp_bot.watch import Watch
-from extcp_gitops.errors import ExtcpError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from extcp_bot.passes import Pass, Plan
     from extcp_bot.result import Report
+    from extcp_gitops.errors import ExtcpError
     from extcp_gitops.inventory.model import Inventory
-
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PATIENCE: Final = 300.0
 """Seconds that a pass may take beyond the interval before the server calls itself unwell."""
-_SHUTDOWN: Final = 5.0
-_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_PORT: Final = re.compile(r":[0-9]+\Z")
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Server": "extcp-bot",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 @dataclass
@@ -101,12 +88,6 @@ async def serve(
         ExtcpError: EXTCP-B010, nobody can listen there.
     """
     latest, changes = Latest(interval), Watch()
-    runner = web.AppRunner(
-        application(latest, local=_is_loopback(host)),
-        access_log=None,
-        shutdown_timeout=_SHUTDOWN,
-    )
-    await runner.setup()
 
     def seen(one: Pass) -> None:
         latest.take(one.report, one.inventory)
@@ -117,13 +98,9 @@ async def serve(
         for finding in error.findings:
             say(f"{finding}; {finding.remedy}")
 
-    try:
-        await _listen(runner, host, port)
-        for address in runner.addresses:
-            say(f"serving on http://{_written(address[0])}:{address[1]}/")
+    made = application(latest, local=http.is_loopback(host))
+    async with http.listening(made, host, port, say):
         await passes.repeat(plan, interval, seen, failed)
-    finally:
-        await runner.cleanup()
 
 
 def application(latest: Latest, *, local: bool) -> web.Application:
@@ -131,27 +108,25 @@ def application(latest: Latest, *, local: bool) -> web.Application:
 
     Args:
         latest: What to answer with.
-        local: Answer only those who call the server by a name of this machine's own: a page of
-            somebody else's cannot then read the report by a name that leads to this address.
+        local: As for :func:`extcp_bot.service.http.application`.
     """
-
-    @web.middleware
-    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if local and _PORT.sub("", request.host) not in _LOCAL_NAMES:
-            raise web.HTTPMisdirectedRequest(text="this server answers to localhost alone\n")
-        return await handler(request)
-
-    made = web.Application(middlewares=[guarded])
-    made.on_response_prepare.append(_add_headers)
     answers = _Answers(latest)
-    for path in ("/", "/healthz", "/metrics", "/report", "/report.json"):
-        name = path.strip("/").replace(".", "_") or "top"
-        made.router.add_get(path, getattr(answers, name))
-    return made
+    routes = {"/": answers.top, "/healthz": answers.healthz, **report_routes(latest)}
+    return http.application(routes, local=local)
+
+
+def report_routes(latest: Latest) -> dict[str, http.Handler]:
+    """What answers with the newest report, by path."""
+    answers = _Answers(latest)
+    return {
+        "/metrics": answers.metrics,
+        "/report": answers.report,
+        "/report.json": answers.report_json,
+    }
 
 
 class _Answers:
-    """The handlers, each called like its path."""
+    """The handlers."""
 
     def __init__(self, latest: Latest) -> None:
         self._latest = latest
@@ -176,29 +151,3 @@ class _Answers:
     async def report_json(self, _: web.Request) -> web.Response:
         text = await self._latest.text("json")
         return web.Response(text=text, content_type="application/json")
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise ExtcpError.of(
-            "EXTCP-B010",
-            f"nobody can listen on {_written(host)}:{port}: {error.strerror}",
-            "name another address, or end what listens there",
-        ) from None
-
-
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _written(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -17,6 +17,8 @@ from tests.bot.service.leases import HERE, Lease
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    from extcp_bot.service.replica import Work
+
 QUICK = Timing(duration=1, deadline=0.6, retry=0.02)
 
 
@@ -171,9 +173,7 @@ def test_a_bug_in_the_work_ends_the_process_and_frees_the_lease(
         asyncio.run(alone(broken, Standing()))
 
 
-def _runners(
-    server: ApiServer,
-) -> list[Callable[[Callable[[Gate], Awaitable[None]]], Awaitable[None]]]:
+def _runners(server: ApiServer) -> list[Callable[[Work], Coroutine[None, None, None]]]:
     candidacy = Candidacy(replace(HERE, identity="first"), lambda: server.access)
     return [
         lambda work: alone(work, Standing(), 30),
