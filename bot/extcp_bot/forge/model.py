@@ -17,6 +17,12 @@ MAX_BODY: Final = 65_536
 MAX_DESCRIPTION: Final = 140
 """Characters of a commit status' description that every forge takes; GitHub takes no more."""
 
+LABEL_COLOR: Final = "1d76db"
+"""Of labels that the bot makes, RGB."""
+
+LABEL_DESCRIPTION: Final = "Set by extcp-bot"
+"""Of labels that the bot makes."""
+
 
 class PullRequestState(enum.StrEnum):
     """Closed means closed without a merge: somebody said no."""
@@ -80,7 +86,8 @@ class PullRequest:
     Attributes:
         number: Its number in the repository.
         state: Open, merged or closed.
-        head: Name of its branch.
+        head: Name of its branch; ``OWNER:BRANCH`` where that is in a fork, which no branch of this
+            repository can be called.
         head_sha: Newest commit of the branch.
         base: Name of the branch that it is to be merged into.
         title: As shown.

@@ -248,7 +248,7 @@ class Transport:
             raise self._no_route(self._unreachable, path)
 
     def _failed(self, error: Exception, path: str) -> NoRouteError:
-        why = _reason(error)
+        why = reason(error)
         # One slow answer says nothing of the next; a connection that cannot be made does, and so
         # does the silence of a server that has never said anything.
         cannot_connect = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
@@ -323,7 +323,7 @@ _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Words for a person; never the text of the error, which may hold what was sent."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
