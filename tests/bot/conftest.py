@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.bot.fleets import World
     from tests.bot.simulation.generated import Generated
+    from tests.gitea import Gitea
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,12 @@ def healthy_mesh(
     monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
     with healthy(repository) as mesh:
         yield mesh
+
+
+@pytest.fixture(scope="session")
+def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
+    """A real Gitea; see ``tests/gitea.py``."""
+    from tests.gitea import running  # noqa: PLC0415 - few tests want it
+
+    with running(tmp_path_factory.mktemp("gitea")) as server:
+        yield server

@@ -1,9 +1,13 @@
-"""A Git forge: Gitea over HTTPS, with one user and, on request, repositories and pull requests."""
+"""A Git forge: Gitea over HTTPS, with one user and, on request, repositories and pull requests.
+
+For the testbed at its host name, and for tests of what speaks to a forge on a loopback address.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import pwd
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +32,7 @@ MERGE_SECONDS = 20
 _CONFIG = """\
 APP_NAME = Testbed
 RUN_MODE = prod
-RUN_USER = root
+RUN_USER = {user}
 I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
 WORK_PATH = {base}
 [server]
@@ -64,16 +68,37 @@ ISSUE_INDEXER_TYPE = db
 
 
 class Gitea:
-    """A running Gitea."""
+    """A running Gitea.
 
-    def __init__(self, base: Path, authority: Authority) -> None:
-        self.url = f"https://{HOST}:{PORT}"
+    Args:
+        base: Directory for a directory of its own, and for its log.
+        authority: Signs its certificate.
+        host: The name or the address that it is called by.
+        address: Where it listens.
+        port: Where it listens.
+        roots: PEM file that its certificate is verified against; the machine's by default.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        authority: Authority,
+        *,
+        host: str = HOST,
+        address: str = str(network.HUB),
+        port: int = PORT,
+        roots: Path | None = None,
+    ) -> None:
+        self.url = f"https://{host}:{port}"
+        self._host, self._address, self._port = host, address, port
         self.user = USER
         self.password = secrets.token_urlsafe(16)
         self._base = base / "gitea"
         self._config = self._base / "app.ini"
         self._write_files(authority)
-        self._pool = urllib3.PoolManager(retries=False, timeout=30)
+        self._pool = urllib3.PoolManager(
+            retries=False, timeout=30, ca_certs=None if roots is None else str(roots)
+        )
         self._program: list[str | Path] = [part("gitea"), "--config", self._config]
         self.process = Process(
             "gitea",
@@ -143,6 +168,11 @@ class Gitea:
         wait_for(f"pull request {number} merged", merged, MERGE_SECONDS)
         return number
 
+    def close(self) -> None:
+        """Give the connections back, and end the program."""
+        self._pool.clear()
+        self.process.stop()
+
     def git_environment(self) -> dict[str, str]:
         """What git needs to push as Gitea's user; the password is in no URL and no argument."""
         return {
@@ -162,20 +192,21 @@ class Gitea:
             raise TestbedError(f"{method} {path}: {error}") from None
 
     def _environment(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": str(self._base), "USER": "root"}
+        return {"PATH": os.environ["PATH"], "HOME": str(self._base), "USER": _account()}
 
     def _write_files(self, authority: Authority) -> None:
         self._base.mkdir(parents=True)
-        serving = authority.serve([HOST])
+        serving = authority.serve([self._host])
         config = _CONFIG.format(
             base=self._base,
+            user=_account(),
             static=part("gitea-static"),
-            address=network.HUB,
-            port=PORT,
-            host=HOST,
+            address=self._address,
+            port=self._port,
+            host=self._host,
             secret=secrets.token_hex(32),
         )
-        credentials = f"https://{USER}:{self.password}@{HOST}%3a{PORT}\n"
+        credentials = f"https://{USER}:{self.password}@{self._host}%3a{self._port}\n"
         files = {
             "app.ini": config,
             "serving.crt": serving.certificate,
@@ -185,3 +216,8 @@ class Gitea:
         for name, content in files.items():
             (self._base / name).touch(mode=0o600)
             (self._base / name).write_text(content)
+
+
+def _account() -> str:
+    """Whoever runs this; Gitea refuses to run as anybody but whom it is told."""
+    return pwd.getpwuid(os.geteuid()).pw_name
