@@ -25,7 +25,7 @@ _MEANING: Final = "1 healthy, 0 unhealthy, -1 unknown; a warning alone is health
 _ESCAPED: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 _Key = tuple[str, str, str, str]
-_Sample = tuple["Mapping[str, str]", float]
+Sample = tuple["Mapping[str, str]", float]
 
 
 def render(report: Report, inventory: Inventory) -> str:  # noqa: ARG001 - as all forms
@@ -34,19 +34,19 @@ def render(report: Report, inventory: Inventory) -> str:  # noqa: ARG001 - as al
     by_cluster = summary.by_cluster(report)
     by_check = _by_check(report)
     families = (
-        _family("extcp_bot_info", "The version that looked.", [({"version": __version__}, 1)]),
-        _family(
+        family("extcp_bot_info", "The version that looked.", [({"version": __version__}, 1)]),
+        family(
             "extcp_run_timestamp_seconds",
             "When the run began, in seconds since 1970.",
             [(mesh, report.started.timestamp())],
         ),
-        _family("extcp_run_seconds", "How long the run took.", [(mesh, report.seconds)]),
-        _family(
+        family("extcp_run_seconds", "How long the run took.", [(mesh, report.seconds)]),
+        family(
             "extcp_run_complete",
             "1, or 0 where the run was interrupted.",
             [(mesh, float(report.complete))],
         ),
-        _family(
+        family(
             "extcp_cluster_state",
             f"The worst of a cluster's checks: {_MEANING}.",
             [
@@ -54,7 +54,7 @@ def render(report: Report, inventory: Inventory) -> str:  # noqa: ARG001 - as al
                 for name, results in by_cluster.items()
             ],
         ),
-        _family(
+        family(
             "extcp_check_state",
             f"A check on a cluster: {_MEANING}.",
             [
@@ -62,7 +62,7 @@ def render(report: Report, inventory: Inventory) -> str:  # noqa: ARG001 - as al
                 for key, results in by_check.items()
             ],
         ),
-        _family(
+        family(
             "extcp_check_seconds",
             "How long a check on a cluster took.",
             [
@@ -70,7 +70,7 @@ def render(report: Report, inventory: Inventory) -> str:  # noqa: ARG001 - as al
                 for key, results in by_check.items()
             ],
         ),
-        _family("extcp_problems", "Problems found, by name and severity.", _problems(mesh, report)),
+        family("extcp_problems", "Problems found, by name and severity.", _problems(mesh, report)),
     )
     return "".join(line + "\n" for family in families for line in family)
 
@@ -90,7 +90,7 @@ def _labels(key: _Key) -> dict[str, str]:
     return dict(zip(("cluster", "control_plane", "code", "check"), key, strict=True))
 
 
-def _problems(mesh: Mapping[str, str], report: Report) -> list[_Sample]:
+def _problems(mesh: Mapping[str, str], report: Report) -> list[Sample]:
     counts: dict[tuple[_Key, str, str], int] = {}
     for result in report.results:
         if result.severity is not None:
@@ -102,9 +102,17 @@ def _problems(mesh: Mapping[str, str], report: Report) -> list[_Sample]:
     ]
 
 
-def _family(name: str, text: str, samples: list[_Sample]) -> Iterator[str]:
+def family(name: str, text: str, samples: list[Sample], kind: str = "gauge") -> Iterator[str]:
+    """The lines of one metric.
+
+    Args:
+        name: Of the metric.
+        text: What it is, on one line.
+        samples: Labels and value of each.
+        kind: ``gauge`` or ``counter``.
+    """
     yield f"# HELP {name} {text}"
-    yield f"# TYPE {name} gauge"
+    yield f"# TYPE {name} {kind}"
     for labels, value in samples:
         written = ",".join(f'{key}="{text.translate(_ESCAPED)}"' for key, text in labels.items())
-        yield f"{name}{{{written}}} {value:.17g}"
+        yield f"{name}{{{written}}} {value:.17g}" if written else f"{name} {value:.17g}"

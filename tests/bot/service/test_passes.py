@@ -1,0 +1,102 @@
+"""Pass after pass: what is counted, what is said, and what ends them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from extcp_bot.forge.model import ForgeError
+from extcp_bot.kube.failure import NoRouteError
+from extcp_bot.service import passes
+from extcp_bot.service.gate import Gate
+from extcp_bot.service.passes import Done
+from extcp_bot.service.status import Status
+from extcp_gitops.errors import ExtcpError
+from tests.bot.reports import bad, mesh, report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Played:
+    """Passes that come to what the test says, one after the other; then the gate is closed."""
+
+    def __init__(self, *steps: Done | Exception | Callable[[Gate], Done]) -> None:
+        self.status = Status(interval=0)
+        self.said: list[str] = []
+        self._steps = iter(steps)
+        asyncio.run(passes.repeat(self._one, self.status, self.said.append, Gate()))
+
+    async def _one(self, gate: Gate) -> Done:
+        step = next(self._steps, None)
+        if step is None:
+            gate.close("the play is over")
+            gate.require_open()
+        if isinstance(step, Exception):
+            raise step
+        return step if isinstance(step, Done) else step(gate)  # type: ignore[misc]
+
+
+def test_a_pass_leaves_what_it_came_to() -> None:
+    inventory = mesh()
+    found = (report(inventory, bad(inventory, "remote-cluster-1")), inventory)
+    played = Played(Done(found, {"add-cluster": 1}, candidates=2), Done(found))
+    own = played.status.passes
+    assert (own.complete, own.failed, own.trouble) == (2, 0, "")
+    assert (own.open, own.candidates) == ({}, 0)
+    assert own.ended > 0
+    assert played.status.latest.found == found
+    assert sum(": error: " in line for line in played.said) == 1  # it has not changed since
+
+
+def test_writes_are_counted_whatever_becomes_of_the_pass() -> None:
+    def two(gate: Gate) -> Done:
+        with gate.write():
+            pass
+        with gate.write():
+            pass
+        return Done()
+
+    def one_and_broken(gate: Gate) -> Done:
+        with gate.write():
+            pass
+        raise ForgeError("it is away", "wait")
+
+    def one_and_closed(gate: Gate) -> Done:
+        with gate.write():
+            pass
+        gate.close("enough")
+        gate.require_open()
+        raise AssertionError
+
+    assert Played(two, one_and_broken, one_and_closed).status.passes.writes == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ExtcpError.of("EXTCP-B999", "it is wrong", "mend it"), "EXTCP-B999 it is wrong; mend it."),
+        (ForgeError("the forge is\x1b[31m away", "wait"), r"the forge is\u001b[31m away; wait"),
+        (NoRouteError("no route to it", "open one"), "no route to it; open one"),
+        (TimeoutError(), "the pass was not complete after 1800 s; the next one goes on"),
+    ],
+)
+def test_a_pass_that_fails_is_said_once_and_made_up_for(error: Exception, words: str) -> None:
+    played = Played(error, error, Done())
+    assert played.said == [words, "passes are complete again"]
+    assert (played.status.passes.complete, played.status.passes.failed) == (1, 2)
+    assert played.status.passes.trouble == ""
+    assert Played(error).status.passes.trouble == words
+
+
+def test_trouble_leaves_what_the_last_complete_pass_knew() -> None:
+    played = Played(Done(open={"add-cluster": 1}), Done(trouble="half of it"))
+    own = played.status.passes
+    assert (own.open, own.trouble, own.failed) == ({"add-cluster": 1}, "half of it", 1)
+
+
+def test_a_bug_is_no_trouble_of_the_mesh() -> None:
+    with pytest.raises(ZeroDivisionError):
+        Played(ZeroDivisionError())
