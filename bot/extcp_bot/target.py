@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extcp_bot.access.model import Access
+    from extcp_bot.access.plugin import Plugins
     from extcp_gitops.inventory.model import Cluster, ControlPlane, Inventory
 
 
@@ -58,6 +59,8 @@ class Fleet:
         connect_to: Where an address of a control plane leads in place of what DNS says, as with
             curl's option of that name: host and port to host and port.
         lookup: The IP addresses of a host; tests set it.
+        plugins: Runs the programs that kubeconfigs and cluster Secrets name for a credential; None
+            refuses to.
         once: What several checks want done once, other than reads of API servers.
     """
 
@@ -72,6 +75,7 @@ class Fleet:
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     connect_to: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     lookup: Lookup = dns.lookup
+    plugins: Plugins | None = None
     once: Once = field(default_factory=Once, init=False, repr=False)
     _clients: dict[str, Client] = field(default_factory=dict, init=False, repr=False)
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from extcp_bot.access.kubeconfig import RefusedError, Trust, of_entries
@@ -34,13 +34,24 @@ _NAME_CONTEXT: Final = "name a kubeconfig context for it: --context, or contexts
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """One cluster Secret."""
+class Entry:
+    """One cluster Secret.
+
+    Attributes:
+        origin: Which one, for messages.
+        name: By which Argo CD knows the cluster.
+        server: URL by which Argo CD knows it, without a trailing slash.
+        config: JSON with the credential.
+        labels: Of the Secret.
+        annotations: Of the Secret.
+    """
 
     origin: str
     name: str
     server: str
-    config: str
+    config: str = field(repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict, repr=False)  # kubectl's copy
 
 
 class Registry:
@@ -50,12 +61,15 @@ class Registry:
         secrets: Its cluster Secrets.
         home: The way to its own API server, which it knows by :data:`IN_CLUSTER`.
         plugins: Runs the programs that the Secrets name; None refuses to.
+
+    Attributes:
+        entries: Its cluster Secrets, whatever they hold.
     """
 
     def __init__(
         self, secrets: Sequence[Object], home: Access, plugins: Plugins | None = None
     ) -> None:
-        self._entries = [_entry(secret) for secret in secrets]
+        self.entries = tuple(map(_entry, secrets))
         self._home = home
         self._plugins = plugins
 
@@ -71,7 +85,7 @@ class Registry:
             key, wanted = "server", destination.server.rstrip("/")
         else:
             key, wanted = "name", str(destination.name)
-        found = [entry for entry in self._entries if getattr(entry, key) == wanted]
+        found = [entry for entry in self.entries if getattr(entry, key) == wanted]
         if not found and wanted in {IN_CLUSTER, IN_CLUSTER_NAME}:
             return self._home
         if len(found) != 1:
@@ -81,9 +95,10 @@ class Registry:
                 f"see 'argocd cluster list'; or {_NAME_CONTEXT}",
                 f"cluster Secrets of {self._home.host}",
             )
-        return self._of(found[0])
+        return self.of(found[0])
 
-    def _of(self, entry: _Entry) -> Access:
+    def of(self, entry: Entry) -> Access:
+        """The access that one of the Secrets gives; raises as :meth:`access`."""
         if entry.server == IN_CLUSTER:  # a name that only Pods of that cluster can resolve
             return self._home
         config = _config(entry)
@@ -115,12 +130,13 @@ async def read(
     return Registry(secrets, home, plugins)
 
 
-def _entry(secret: Object) -> _Entry:
+def _entry(secret: Object) -> Entry:
     metadata = secret["metadata"]
     data = secret.get("data")
     name, server, config = (_decoded(data, key) for key in ("name", "server", "config"))
     origin = f"Secret {metadata.get('namespace')}/{metadata.get('name')}"
-    return _Entry(origin, name, server.rstrip("/"), config)
+    labels, annotations = (metadata.get(key) or {} for key in ("labels", "annotations"))
+    return Entry(origin, name, server.rstrip("/"), config, labels, annotations)
 
 
 def _decoded(data: object, key: str) -> str:
@@ -131,7 +147,7 @@ def _decoded(data: object, key: str) -> str:
         return ""
 
 
-def _config(entry: _Entry) -> Mapping[str, Any]:
+def _config(entry: Entry) -> Mapping[str, Any]:
     try:
         found = json.loads(entry.config)
     except (ValueError, RecursionError):
@@ -153,7 +169,7 @@ def _require_usable(config: Mapping[str, Any], origin: str) -> None:
 
 
 def _translated(
-    entry: _Entry, config: Mapping[str, Any], tls: Mapping[str, Any]
+    entry: Entry, config: Mapping[str, Any], tls: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the Secret says as a kubeconfig's cluster and user would."""
     cluster = {

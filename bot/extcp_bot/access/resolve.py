@@ -127,6 +127,7 @@ class _Resolver:
             argocd_context=self._chosen.argocd_context or "",
             settings=self._chosen.settings,
             limits=self._limits,
+            plugins=self._plugins,
         )
 
     def _argocd(self) -> Way | None:
