@@ -47,6 +47,7 @@ class ApiServer:
         denied: Paths, without a query, that are answered with 403.
         handlers: What answers a path in place of all else.
         everything: Where set, what answers every request: for servers that are none.
+        writes: Where set, what answers what is to change something, see :mod:`tests.bot.storing`.
         twist: Where set, makes something else of each JSON that would be said.
         requests: Method and path with query of each request, in their order.
         tokens: The bearer tokens that were shown.
@@ -58,6 +59,7 @@ class ApiServer:
         self.denied: set[str] = set()
         self.handlers: dict[str, Handler] = {}
         self.everything: Handler | None = None
+        self.writes: Handler | None = None
         self.twist: Twist | None = None
         self.requests: list[str] = []
         self.tokens: set[str] = set()
@@ -146,7 +148,7 @@ class ApiServer:
         if path in self.denied:
             verb = "create" if request.method == "POST" else "list"
             return status(403, f'it is forbidden: User "x" cannot {verb} resource "y"')
-        if request.method == "POST":
+        if request.method != "GET":
             return await self._post(request)
         if path in self.objects:
             return web.json_response(self.objects[path])
@@ -157,7 +159,7 @@ class ApiServer:
     async def _post(self, request: web.Request) -> web.StreamResponse:
         answer = self.posts.get(request.path)
         if answer is None:
-            return status(404, "not found")
+            return await self.writes(request) if self.writes else status(404, "not found")
         said = answer(await request.json())
         if isinstance(said, tuple):
             return status(*said)
