@@ -83,6 +83,8 @@ def _applies(scope: Scope, target: Target) -> bool:
             return not target.is_external
         case Scope.CLUSTER | Scope.MEMBER:
             return True
+        case Scope.CANDIDATE:
+            return False
 
 
 async def run(

@@ -57,6 +57,8 @@ class Scope(enum.StrEnum):
     """Each cluster, the external one once."""
     MEMBER = "every cluster of every control plane"
     """Each remote cluster, and the external one once for each control plane."""
+    CANDIDATE = "candidate"
+    """A cluster that is to join, before it does; ``candidates.preflight`` runs these."""
 
 
 class Side(enum.StrEnum):
@@ -66,6 +68,7 @@ class Side(enum.StrEnum):
     CONFIG = "config"
     REMOTE = "remote"
     ARGOCD = "argocd"
+    CANDIDATE = "candidate"
 
 
 CONTROL_PLANE_NAMESPACE: Final = "{control-plane}"
@@ -195,7 +198,7 @@ class Check:
     """One check, as its file declares it.
 
     Attributes:
-        code: Stable, ``EXTCP-H01`` to ``EXTCP-H19``.
+        code: Stable, ``EXTCP-H01`` to ``EXTCP-H19``, and ``EXTCP-P01`` on for candidates.
         name: Short and stable, for selecting and for the document's headings.
         title: The question that it answers.
         scope: What it runs for.
@@ -220,30 +223,41 @@ class Check:
         return self.look.__doc__ or ""
 
 
-_REGISTRY: dict[str, Check] = {}
+class Registry:
+    """Checks by code, as their files declare them."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Check] = {}
+
+    def check(
+        self,
+        code: str,
+        name: str,
+        *,
+        title: str,
+        scope: Scope,
+        severity: Severity,
+        permissions: tuple[Permission, ...],
+        problems: tuple[Problem, ...],
+    ) -> Callable[[Look], Look]:
+        """Register the decorated function as a check; see :class:`Check` for the words."""
+        if code in self._checks or len({each.name for each in problems}) != len(problems):
+            raise ValueError(f"{code} is registered twice, or has two problems of one name")
+
+        def register(look: Look) -> Look:
+            made = Check(code, name, title, scope, severity, permissions, problems, look)
+            self._checks[code] = made
+            return look
+
+        return register
+
+    def registered(self) -> Mapping[str, Check]:
+        """The checks whose files have been imported, by code."""
+        return dict(sorted(self._checks.items()))
 
 
-def check(
-    code: str,
-    name: str,
-    *,
-    title: str,
-    scope: Scope,
-    severity: Severity,
-    permissions: tuple[Permission, ...],
-    problems: tuple[Problem, ...],
-) -> Callable[[Look], Look]:
-    """Register the decorated function as a check; see :class:`Check` for the words."""
-    if code in _REGISTRY or len({each.name for each in problems}) != len(problems):
-        raise ValueError(f"{code} is registered twice, or has two problems of one name")
-
-    def register(look: Look) -> Look:
-        _REGISTRY[code] = Check(code, name, title, scope, severity, permissions, problems, look)
-        return look
-
-    return register
-
-
-def registered() -> Mapping[str, Check]:
-    """The checks whose files have been imported, by code; ``all_checks`` imports them all."""
-    return dict(sorted(_REGISTRY.items()))
+_HEALTH: Final = Registry()
+check = _HEALTH.check
+"""Registers a check of the mesh's health; those of candidates have a registry of their own."""
+registered = _HEALTH.registered
+"""The checks of health whose files have been imported; ``all_checks`` imports them all."""

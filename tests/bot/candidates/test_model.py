@@ -28,7 +28,7 @@ def test_the_cluster_is_as_the_generator_writes_it() -> None:
 def test_the_fleet_grows_and_the_old_one_stays_as_it_is() -> None:
     fleet = checking.fleet()
     target = model.target(fleet, candidate("a"))
-    assert [c.name for c in target.fleet.inventory.clusters][0] == "a"
+    assert next(c.name for c in target.fleet.inventory.clusters) == "a"
     assert target.fleet.access["a"] is NOBODY
     assert "a" not in fleet.inventory.by_name
     assert target.fleet.once is not fleet.once
