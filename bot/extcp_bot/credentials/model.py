@@ -117,3 +117,29 @@ class Delivery:
     def is_there(self) -> bool:
         """Whether the remote secret is as it should be now."""
         return self.outcome is Outcome.UNCHANGED or self.wrote
+
+
+class HeldError(Exception):
+    """Why a remote secret is not made or delivered now.
+
+    Attributes:
+        outcome: ``WAITING`` or ``REFUSED``.
+        why: As the end of a sentence; may hold a cluster's own words.
+        remedy: What to do about it.
+    """
+
+    def __init__(self, outcome: Outcome, why: str, remedy: str) -> None:
+        self.outcome = outcome
+        self.why = why
+        self.remedy = remedy
+        super().__init__(why)
+
+
+def waiting(why: str, remedy: str) -> HeldError:
+    """It is not its turn yet."""
+    return HeldError(Outcome.WAITING, why, remedy)
+
+
+def refused(why: str, remedy: str) -> HeldError:
+    """A person has to decide."""
+    return HeldError(Outcome.REFUSED, why, remedy)

@@ -72,7 +72,7 @@ async def remote(target: Target) -> list[Credential]:
     """
     path = f"/api/v1/namespaces/{target.plane.namespace}/secrets"
     found = await target.external.list(path, labels=f"{LABEL}={LABEL_VALUE}")
-    return [each for secret in found for each in _read(secret)]
+    return [each for secret in found for each in of_object(secret)]
 
 
 async def of_cluster(target: Target) -> list[Credential]:
@@ -109,10 +109,15 @@ async def named(target: Target, secret: str) -> list[Credential]:
     """
     path = f"/api/v1/namespaces/{target.plane.namespace}/secrets/{secret}"
     found = await target.external.find(path)
-    return _read(found) if found else []
+    return of_object(found) if found else []
 
 
-def _read(secret: Object) -> list[Credential]:
+def of_object(secret: Object) -> list[Credential]:
+    """The credentials in a Secret as the API server gave it, one for each key.
+
+    Raises:
+        CannotLookError: It holds no map of data.
+    """
     metadata = secret["metadata"]
     data = secret.get("data") or {}
     if not isinstance(data, Mapping):

@@ -98,7 +98,7 @@ async def proof(target: Target) -> Proof:
         raise CannotLookError("there is no credential to try", _SHAPE, chosen.place) from None
     if access.token is None:
         raise CannotLookError("there is no token to try", _SHAPE, chosen.place)
-    if _is_local(access) and not _is_on_this_machine(target):
+    if is_local(access) and not _is_on_this_machine(target):
         # Here, that would be another server, and none that istiod's token is for.
         raise CannotLookError("its server is one of its own machine alone", _SHAPE, chosen.place)
     return Proof(chosen, access, access.token)
@@ -146,10 +146,11 @@ async def account_uid(target: Target) -> str | None:
 
 def _is_on_this_machine(target: Target) -> bool:
     known = target.fleet.access.get(target.cluster.name)
-    return known is not None and not isinstance(known, CannotLookError) and _is_local(known)
+    return known is not None and not isinstance(known, CannotLookError) and is_local(known)
 
 
-def _is_local(access: Access) -> bool:
+def is_local(access: Access) -> bool:
+    """Whether its server is one that only its own machine reaches under that name."""
     host = urlsplit(access.server).hostname or ""
     try:
         address = ipaddress.ip_address(host)
