@@ -67,6 +67,13 @@ class Fields:
         """True or false."""
         return self._typed(name, bool)
 
+    def one_of(self, name: str, meanings: Mapping[str, T]) -> T:
+        """What a word of a closed set means."""
+        word = self.text(name)
+        if word not in meanings:
+            raise self._wrong(name)
+        return meanings[word]
+
     def time(self, name: str) -> datetime:
         """An instant, in UTC."""
         try:

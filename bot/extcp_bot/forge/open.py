@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from extcp_bot.forge import tokens
 from extcp_bot.forge.address import address
 from extcp_bot.forge.gitea import Gitea
+from extcp_bot.forge.github import GitHub, Person, headers
+from extcp_bot.forge.github_app import AppInstallation
+from extcp_bot.forge.gitlab import GitLab
 from extcp_bot.forge.http import Http, Limits
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory.model import Forge as Kind
@@ -16,8 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from extcp_bot.access.model import Secret
+    from extcp_bot.forge.address import Address
+    from extcp_bot.forge.github import Identity
     from extcp_bot.forge.http import Headers
     from extcp_bot.forge.model import Forge
+
+_GITHUB_PAUSE: Final = 1.0
+"""Seconds between writes that GitHub asks for (docs.github.com, "Best practices for using the REST
+API")."""
 
 
 def open_forge(
@@ -46,18 +55,36 @@ def open_forge(
         To be closed at the end.
 
     Raises:
-        ExtcpError: EXTCP-F001 to EXTCP-F003, as ``address.address`` says; EXTCP-F010 to EXTCP-F014,
+        ExtcpError: EXTCP-F001 to EXTCP-F003, as ``address.address`` says; EXTCP-F010 to EXTCP-F015,
             as ``tokens.py`` says.
     """
     found = address(forge, repository_url, api_url)
-    if tokens.is_app(environment) and forge is not Kind.GITHUB:
+    if forge is Kind.GITHUB:
+        return _github(found, environment, roots, limits)
+    if tokens.is_app(environment):
         raise ExtcpError.of("EXTCP-F014", "a GitHub App acts on GitHub alone", "set a token")
     token = tokens.token(environment)
-    match forge:
-        case Kind.GITEA:
-            shown = _shown("Authorization", "token ", token)
-            return Gitea(Http(found.api, shown, roots=roots, limits=limits), found.path, token)
-    raise ExtcpError.of("EXTCP-F003", f"the bot does not act on {forge}", "use Gitea")
+    if forge is Kind.GITLAB:
+        http = Http(found.api, _shown("PRIVATE-TOKEN", "", token), roots=roots, limits=limits)
+        return GitLab(http, found.path, token)
+    http = Http(found.api, _shown("Authorization", "token ", token), roots=roots, limits=limits)
+    return Gitea(http, found.path, token)
+
+
+def _github(
+    found: Address, environment: Mapping[str, str], roots: Path | None, limits: Limits | None
+) -> GitHub:
+    limits = limits or Limits(between_writes=_GITHUB_PAUSE)
+    identity: Identity
+    if tokens.is_app(environment):
+        identity = AppInstallation(tokens.app(environment), found.api, roots, limits)
+    else:
+        identity = Person(tokens.token(environment))
+
+    async def shown() -> Mapping[str, str]:
+        return await headers(await identity.token())
+
+    return GitHub(Http(found.api, shown, roots=roots, limits=limits), found.path, identity)
 
 
 def _shown(name: str, kind: str, token: Secret) -> Headers:
