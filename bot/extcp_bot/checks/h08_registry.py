@@ -158,10 +158,10 @@ async def _of_the_plane(target: Target) -> AsyncIterator[Observation]:
 
 async def _members(
     target: Target, replicas: list[Replica]
-) -> list[dict[str, Member] | CannotLookError]:
+) -> list[Mapping[str, Member] | CannotLookError]:
     """The registry of each replica, or why it cannot be seen; all are asked at once."""
 
-    async def one(replica: Replica) -> dict[str, Member] | CannotLookError:
+    async def one(replica: Replica) -> Mapping[str, Member] | CannotLookError:
         try:
             return await registry.members(target, replica)
         except CannotLookError as error:

@@ -24,7 +24,7 @@ from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.live import connections, istiod, proxies
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from extcp_bot.live.connections import Connection
     from extcp_bot.live.istiod import Replica
@@ -96,18 +96,19 @@ class _Seen:
     """Who is connected to whom.
 
     Attributes:
-        by_proxy: Replica and connection, by cluster ID and proxy.
-        replicas: Those that could be asked.
+        replicas: Those that could be asked, with the connections of each by cluster ID and proxy.
         blocked: Why others could not.
     """
 
-    by_proxy: dict[tuple[str, str], list[tuple[Replica, Connection]]] = field(default_factory=dict)
-    replicas: list[Replica] = field(default_factory=list)
+    replicas: dict[Replica, Mapping[tuple[str, str], Sequence[Connection]]] = field(
+        default_factory=dict
+    )
     blocked: list[CannotLookError] = field(default_factory=list)
 
     def of(self, cluster: str, proxy: Proxy) -> list[tuple[Replica, Connection]]:
         """The connections of one proxy under one cluster ID."""
-        return self.by_proxy.get((cluster, proxy.id), [])
+        key = (cluster, proxy.id)
+        return [(whom, each) for whom, its in self.replicas.items() for each in its.get(key, ())]
 
 
 @check(
@@ -188,19 +189,14 @@ async def _of_the_connections(
         yield healthy(_place(target), _shared(target, ready, looks[-1]))
 
 
-async def _look(target: Target, replicas: list[Replica], *, again: bool = False) -> _Seen:
+async def _look(target: Target, replicas: Iterable[Replica], *, again: bool = False) -> _Seen:
     seen = _Seen()
 
     async def one(replica: Replica) -> None:
         try:
-            its = await connections.of(target, replica, again=again)
+            seen.replicas[replica] = await connections.of(target, replica, again=again)
         except CannotLookError as error:
             seen.blocked.append(error)
-            return
-        seen.replicas.append(replica)
-        for connection in its:
-            key = (connection.cluster, connection.proxy)
-            seen.by_proxy.setdefault(key, []).append((replica, connection))
 
     await asyncio.gather(*map(one, replicas))
     return seen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from extcp_bot.live import fields, istiod, times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from extcp_bot.kube.answers import Object
@@ -51,8 +51,12 @@ class Connection:
     behind: tuple[Unacknowledged, ...]
 
 
-async def of(target: Target, replica: Replica, *, again: bool = False) -> list[Connection]:
-    """The connections of a replica, from all clusters; of many only this much is kept in memory.
+async def of(
+    target: Target, replica: Replica, *, again: bool = False
+) -> Mapping[tuple[str, str], Sequence[Connection]]:
+    """The connections of a replica by cluster and proxy, sorted once for all clusters.
+
+    Of many only this much is kept in memory.
 
     Args:
         target: Of the control plane.
@@ -62,8 +66,16 @@ async def of(target: Target, replica: Replica, *, again: bool = False) -> list[C
     Raises:
         CannotLookError: It cannot be asked.
     """
-    said = await istiod.debug(target, replica, PATH, shrink=_shrink, again=again)
-    return [each for each in said if isinstance(each, Connection)] if isinstance(said, list) else []
+
+    async def read() -> Mapping[tuple[str, str], Sequence[Connection]]:
+        said = await istiod.debug(target, replica, PATH, shrink=_shrink, again=again)
+        found: dict[tuple[str, str], list[Connection]] = {}
+        for each in said if isinstance(said, list) else ():
+            if isinstance(each, Connection):
+                found.setdefault((each.cluster, each.proxy), []).append(each)
+        return found
+
+    return await target.fleet.once((replica, PATH, again), read)
 
 
 def _shrink(item: Object) -> Object | Connection:

@@ -60,18 +60,22 @@ class Endpoints:
         return self.clusters.get(cluster, {})
 
 
-async def members(target: Target, replica: Replica) -> dict[str, Member]:
-    """The clusters that a replica knows, by ID.
+async def members(target: Target, replica: Replica) -> Mapping[str, Member]:
+    """The clusters that a replica knows, by ID; read once for all of them.
 
     Raises:
         CannotLookError: It cannot be asked.
     """
-    said = await istiod.debug(target, replica, CLUSTERS)
-    found = [
-        Member(*(fields.string(each.get(name)) for name in ("id", "secretName", "syncStatus")))
-        for each in fields.items(said)
-    ]
-    return {each.cluster: each for each in found}
+
+    async def read() -> Mapping[str, Member]:
+        said = await istiod.debug(target, replica, CLUSTERS)
+        found = [
+            Member(*(fields.string(each.get(name)) for name in ("id", "secretName", "syncStatus")))
+            for each in fields.items(said)
+        ]
+        return {each.cluster: each for each in found}
+
+    return await target.fleet.once((replica, CLUSTERS), read)
 
 
 async def endpoints(target: Target, replica: Replica) -> Endpoints:

@@ -30,7 +30,9 @@ def mesh() -> Iterator[World]:
 
 async def of(target: Target) -> list[Connection]:
     (replica,) = await istiod.replicas(target)
-    return await connections.of(target, replica)
+    found = await connections.of(target, replica)
+    assert all(key == (each.cluster, each.proxy) for key, its in found.items() for each in its)
+    return [each for its in found.values() for each in its]
 
 
 def read(mesh: World, page: Any) -> list[Connection]:  # noqa: ANN401 - JSON
