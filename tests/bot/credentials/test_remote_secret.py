@@ -109,9 +109,7 @@ def test_an_address_of_its_own_machine_is_refused(mesh: Ready, server: str) -> N
     assert "--server" in error.remedy
 
 
-@pytest.mark.parametrize(
-    "server", ["http://10.0.0.1", "10.0.0.1", "https://me:pass@10.0.0.1", "x y"]
-)
+@pytest.mark.parametrize("server", ["http://10.0.0.1", "10.0.0.1", "https://me@10.0.0.1", "x y"])
 def test_what_is_no_address_is_refused(mesh: Ready, server: str) -> None:
     assert held(mesh, server=server).outcome is Outcome.REFUSED
 
