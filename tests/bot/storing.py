@@ -50,7 +50,7 @@ class Store:
         self.fills = True
         self.heals: set[str] = set()
         self.cut: int | None = None
-        self.seen: Callable[[str, str], None] = lambda _verb, _path: None
+        self.seen: Callable[[str, str], object] = lambda _verb, _path: None
         self._server = server
         self._number = 5_000
         server.writes = self._answer

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from extcp_bot.live import istiod, registry
 from extcp_bot.target import Target
+from tests import meshes
 from tests.bot import istiods
 from tests.bot.fleets import CONFIG, PLANE, SECOND, World, world
 from tests.bot.identities import ACCOUNTS, SECRETS, WHO, account, uid, user, who
@@ -71,14 +72,18 @@ class Ready(World):
 
 
 @contextlib.contextmanager
-def ready(changes: Mapping[str, str | None] | None = None, image: str = "") -> Iterator[Ready]:
+def ready(
+    changes: Mapping[str, str | None] | None = None, *, version: str = "1.28.3", image: str = ""
+) -> Iterator[Ready]:
     """A mesh of :func:`tests.bot.fleets.world` in which a remote secret is all that lacks.
 
     Args:
         changes: Files of the repository.
+        version: Of Istio in the repository.
         image: Of istiod's Pods; without a tag by default, so that no release is known of them.
     """
-    with world(changes) as made:
+    mesh_file = meshes.replaced(meshes.MESH, "1.29.1", version)
+    with world({"mesh.yaml": mesh_file, **(changes or {})}) as made:
         mesh = Ready(made)
         mesh.fleet.now = lambda: datetime.now(UTC)
         mesh.fleet.lookup = _lookup
