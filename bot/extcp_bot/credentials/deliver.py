@@ -175,17 +175,8 @@ class _Delivering:
         return self._said(Outcome.REPLACED, words, "" if is_gone else _NOT_SEEN)
 
     async def _replace(self, external: Writer, held: Held, wanted: RemoteSecret) -> None:
-        if self._dry_run:
-            return
-        body = wanted.as_object()
-        kept = held.raw["metadata"]
-        body["metadata"]["resourceVersion"] = kept["resourceVersion"]
-        for name in ("labels", "annotations"):
-            others = {**(kept.get(name) or {})}
-            others.pop(credentials.LABEL, None)
-            body["metadata"][name] = {**others, **body["metadata"][name]}
-        body["type"] = held.raw.get("type", "Opaque")
-        await external.replace(wanted.path, body)
+        if not self._dry_run:
+            await external.replace(wanted.path, held.replaced_by(wanted))
 
     async def _faults(self) -> Sequence[Fault]:
         found = await registration.versions(self._target)

@@ -56,6 +56,24 @@ class Held:
             and wanted.annotations.items() <= annotations.items()
         )
 
+    def replaced_by(self, wanted: RemoteSecret) -> Object:
+        """The Secret with another kubeconfig, whatever else a person labelled it with; the wire's.
+
+        It relies on the version that was read.
+        """
+        body, kept = wanted.as_object(), self.raw["metadata"]
+        metadata = body["metadata"]
+        metadata["resourceVersion"] = kept["resourceVersion"]
+        for name in ("labels", "annotations"):
+            others = {
+                key: value
+                for key, value in fields.mapping(kept.get(name)).items()
+                if key != credentials.LABEL
+            }
+            metadata[name] = {**others, **metadata[name]}
+        body["type"] = self.raw.get("type", "Opaque")
+        return body
+
 
 def of(target: Target, raw: Object) -> Held:
     """What a Secret holds for the target's cluster."""

@@ -143,3 +143,37 @@ def waiting(why: str, remedy: str) -> HeldError:
 def refused(why: str, remedy: str) -> HeldError:
     """A person has to decide."""
     return HeldError(Outcome.REFUSED, why, remedy)
+
+
+class Turn(enum.StrEnum):
+    """What became of a rotation."""
+
+    ROTATED = "rotated"
+    """istiod has another token, and the one before it is no more."""
+    WAITING = "waiting"
+    """Not all of it could be done; the tokens that are in use are valid. Run again, it goes on."""
+    REFUSED = "refused"
+    """A person has to decide; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What became of the credential of one cluster.
+
+    Attributes:
+        cluster: The remote cluster's name.
+        secret: Namespace and name of the remote secret.
+        turn: What was done, or with ``dry_run`` what would be.
+        words: Why, as one harmless line.
+        steps: What was done, in its order, or with ``dry_run`` what would be.
+        remedy: What to do where it waits or was refused; empty otherwise.
+        dry_run: Nothing was written.
+    """
+
+    cluster: str
+    secret: str
+    turn: Turn
+    words: str
+    steps: tuple[str, ...] = ()
+    remedy: str = ""
+    dry_run: bool = False

@@ -156,12 +156,15 @@ class Writer:
             "PATCH", "patch", path, patch, content_type=MERGE_PATCH, dry_run=dry_run
         )
 
-    async def delete(self, path: str, read: Object, *, dry_run: bool = False) -> bool:
-        """Take an object away, provided that it is still the one that was read, unchanged.
+    async def delete(
+        self, path: str, read: Object, *, unchanged: bool = True, dry_run: bool = False
+    ) -> bool:
+        """Take an object away, provided that it is still the one that was read.
 
         Args:
             path: The object.
             read: What was read of it.
+            unchanged: Only where nobody has changed it since, either.
             dry_run: As for :meth:`create`.
 
         Returns:
@@ -172,7 +175,8 @@ class Writer:
             CannotLookError: As for :meth:`create`.
         """
         metadata = read["metadata"]
-        preconditions = {name: metadata[name] for name in ("uid", "resourceVersion")}
+        relied_on = ("uid", "resourceVersion") if unchanged else ("uid",)
+        preconditions = {name: metadata[name] for name in relied_on}
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",

@@ -39,12 +39,16 @@ class Ready(World):
     Attributes:
         stores: By the cluster's name.
         stuck: Clusters that istiod does not let go.
+        frozen: Whether istiod sees no change of remote secrets any more.
+        pages: What its replicas say.
     """
 
     def __init__(self, mesh: World) -> None:
         super().__init__(mesh.servers, mesh.fleet)
         self.stores = {name: Store(server) for name, server in mesh.servers.items()}
         self.stuck: set[str] = set()
+        self.frozen = False
+        self.pages = _Pages(self)
 
     @property
     def outside(self) -> Store:
@@ -94,7 +98,7 @@ def ready(
         for name in (CONFIG, SECOND):
             _remote(mesh, name)
         for name in REPLICAS:
-            istiods.put(mesh.external, name, _Pages(mesh))
+            istiods.put(mesh.external, name, mesh.pages)
             spec = {"containers": [{"name": "discovery", "image": image}]}
             mesh.external.objects[f"{istiods.PODS}/{name}"]["spec"] = spec
         yield mesh
@@ -142,7 +146,7 @@ class _Pages(dict[str, Any]):
             case registry.ENDPOINTS:
                 return {}
             case istiod.METRICS:
-                updates = self._mesh.outside.verbs.count("PUT")
+                updates = 0 if self._mesh.frozen else self._mesh.outside.verbs.count("PUT")
                 return f'remote_cluster_secret_events_total{{event="update"}} {updates}\n'
         return default
 

@@ -132,12 +132,17 @@ def test_applies_an_object(server: ApiServer, store: Store) -> None:
 def test_deletes_what_it_has_read_and_nothing_else(server: ApiServer, store: Store) -> None:
     read = store.put(MAPS, config_map())
     other = {"metadata": {**read["metadata"], "uid": "another"}}
+    older = {"metadata": {**read["metadata"], "resourceVersion": "1"}}
+    with pytest.raises(ConflictError):
+        run(server, lambda api: api.delete(ONE, older))
+    with pytest.raises(ConflictError):
+        run(server, lambda api: api.delete(ONE, other, unchanged=False))
     with pytest.raises(ConflictError):
         run(server, lambda api: api.delete(ONE, other))
     assert ONE in server.objects
     assert run(server, lambda api: api.delete(ONE, read, dry_run=True)) is True
     assert ONE in server.objects
-    assert run(server, lambda api: api.delete(ONE, read)) is True
+    assert run(server, lambda api: api.delete(ONE, older, unchanged=False)) is True
     assert ONE not in server.objects
     assert run(server, lambda api: api.delete(ONE, read)) is False
 

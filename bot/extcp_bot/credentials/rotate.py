@@ -1,0 +1,252 @@
+"""Gives istiod another token for a cluster, and takes the old one away.
+
+The new one is made, proven, swapped in, and watched at every replica before the old one goes.
+A token lives as long as its Secret on the remote cluster. One Secret is in the repository, and
+Argo CD makes it anew, empty, when it is deleted; so a rotation goes from that one to a second one
+that the bot makes, and the next rotation back. Which of the two is the new one, the second one
+says itself: it names the UID of the first one that it replaces. All state is in the clusters, so
+that an interrupted rotation is continued by whoever runs it again (facts section 8, point 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from extcp_bot.credentials import held as holding
+from extcp_bot.credentials import (
+    proof,
+    registration,
+    releases,
+    remote_secret,
+    restart,
+    tokens,
+    turn,
+    watching,
+)
+from extcp_bot.credentials.afresh import afresh
+from extcp_bot.credentials.kubeconfig import Server
+from extcp_bot.credentials.model import HeldError, Outcome, Rotation, Turn, refused, waiting
+from extcp_bot.credentials.watching import Patience
+from extcp_bot.kube import writes
+from extcp_bot.result import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from extcp_bot.credentials.held import Held
+    from extcp_bot.credentials.tokens import TokenSecret
+    from extcp_bot.kube.writes import Writer
+    from extcp_bot.target import Target
+
+_DELIVER: Final = "deliver it first: extcp-bot credential deliver"
+_AGAIN: Final = (
+    "see what it says; run the rotation again to go on. Until then both tokens are valid"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person may ask of a rotation.
+
+    Attributes:
+        forced: Releases of Istio to be trusted although the table of releases warns of them.
+        patience: How long to wait.
+        say: Told of each step as it is done.
+    """
+
+    forced: frozenset[str] = field(default_factory=frozenset)
+    patience: Patience = field(default_factory=Patience)
+    say: Callable[[str], None] = field(default=lambda _: None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be done, as far as the clusters tell.
+
+    Attributes:
+        new: The token that istiod is to have; None where its Secret is still to be made.
+        old: The Secret that goes in the end.
+        is_swapped: Whether istiod has been given the new one already.
+    """
+
+    new: TokenSecret | None
+    old: TokenSecret
+    is_swapped: bool
+
+
+async def rotate(target: Target, *, dry_run: bool = False, wish: Wish | None = None) -> Rotation:
+    """Give istiod another token for a cluster.
+
+    Args:
+        target: A remote cluster; for the config cluster, istiod is restarted.
+        dry_run: Say what would be done, and write nothing.
+        wish: What a person asks for.
+
+    Raises:
+        CannotLookError: A cluster could not be asked, or somebody was faster. Both tokens are
+            valid; run again, it goes on.
+    """
+    async with afresh(target) as now:
+        return await _Rotating(now, wish or Wish(), dry_run=dry_run).outcome()
+
+
+class _Rotating:
+    """One rotation of one cluster's credential."""
+
+    def __init__(self, target: Target, wish: Wish, *, dry_run: bool) -> None:
+        self._target = target
+        self._wish = wish
+        self._dry_run = dry_run
+        self._steps: list[str] = []
+
+    async def outcome(self) -> Rotation:
+        name = ""
+        try:
+            name = remote_secret.name_of(self._target)
+            words = await self._rotate(name)
+        except HeldError as error:
+            was = Turn.WAITING if error.outcome is Outcome.WAITING else Turn.REFUSED
+            return self._said(name, was, error.why, error.remedy)
+        return self._said(name, Turn.ROTATED, words)
+
+    async def _rotate(self, name: str) -> str:
+        target = self._target
+        await turn.require(target)
+        await self._require_release()
+        external = writes.of(target.fleet, target.fleet.inventory.external.name)
+        remote = writes.of(target.fleet, target.cluster.name)
+        async with external, remote:
+            held = await self._held(external, name)
+            plan = await self._plan(remote, held)
+            before: Mapping[str, float] = {}
+            if not plan.is_swapped:
+                new = plan.new or await self._second(remote, plan.old)
+                if new is None:
+                    return "with a new token"
+                before = await watching.seen(target)
+                await self._swap(external, held, new)
+            await self._watch(external, before)
+            await self._retire(external, remote, plan)
+        return f"the token of Secret {plan.old.name} is no more"
+
+    async def _require_release(self) -> None:
+        """The config cluster's kubeconfig is read at the start, so that no release is bad for it.
+
+        Raises:
+            HeldError: The release is known to take another credential badly.
+        """
+        if self._target.is_config:
+            return
+        found = await registration.versions(self._target)
+        known = releases.faults(found - self._wish.forced)
+        if known:
+            listed = "; ".join(map(str, known))
+            raise refused(
+                f"with another credential, of Istio {', '.join(sorted(found))}: {listed}",
+                "upgrade Istio first; or go on all the same with --force-release and the release "
+                "of istiod, and restart istiod after the swap",
+            )
+
+    async def _held(self, external: Writer, name: str) -> Held:
+        raw = await external.read(f"{tokens.collection(self._target)}/{name}")
+        await holding.require_alone(self._target)
+        if raw is None:
+            raise waiting("there is no remote secret to rotate", _DELIVER)
+        holding.require_ours(self._target, raw, overwrite=False)
+        return holding.of(self._target, raw)
+
+    async def _plan(self, remote: Writer, held: Held) -> _Plan:
+        target, access = self._target, held.access
+        token = access.token if access else None
+        first = await tokens.read(remote, target, tokens.first_name(target))
+        second = await tokens.read(remote, target, tokens.second_name(target))
+        if first is None:
+            name = f"{target.plane.namespace}/{tokens.first_name(target)}"
+            raise waiting(f"{target.cluster.name} does not have Secret {name}", "Argo CD makes it")
+        if token is not None and token == first.token:
+            if second is None or second.replaces == first.uid:
+                return _Plan(second, first, is_swapped=False)
+            return _Plan(first, second, is_swapped=True)
+        if token is not None and second is not None and token == second.token:
+            is_swapped = second.replaces == first.uid
+            return _Plan(second, first, True) if is_swapped else _Plan(first, second, False)
+        raise refused("the token in use is of neither Secret of the cluster", _DELIVER)
+
+    async def _second(self, remote: Writer, first: TokenSecret) -> TokenSecret | None:
+        """Make the second Secret; None in a dry run, which ends there."""
+        name = tokens.second_name(self._target)
+        if not self._dry_run:
+            await tokens.create_second(remote, self._target, first)
+        self._done(f"made Secret {name} on {self._target.cluster.name}")
+        if self._dry_run:
+            self._swap_and_retire(name, first.name)
+            return None
+        return await self._filled(remote, name)
+
+    async def _filled(self, remote: Writer, name: str) -> TokenSecret:
+        return await tokens.filled(remote, self._target, name, self._wish.patience.token)
+
+    async def _swap(self, external: Writer, held: Held, new: TokenSecret) -> None:
+        if held.access is None:
+            raise AssertionError("a token in use has a kubeconfig around it")
+        if new.token is None:
+            async with writes.of(self._target.fleet, self._target.cluster.name) as remote:
+                new = await self._filled(remote, new.name)
+        server = Server(held.access.server, held.access.tls_server_name or "")
+        wanted = remote_secret.of_token(self._target, new, server)
+        said = await proof.require(self._target, wanted, held.access)
+        self._done(f"proved the token of Secret {new.name}: {said}")
+        if not self._dry_run:
+            await external.replace(wanted.path, held.replaced_by(wanted))
+        self._done(f"gave it to istiod: {wanted.place}")
+
+    async def _watch(self, external: Writer, before: Mapping[str, float]) -> None:
+        target, patience = self._target, self._wish.patience
+        if self._dry_run:
+            self._done("watched every replica of istiod take it up")
+            return
+        if target.is_config and not await restart.restart(
+            target, external, patience.synced, patience.interval
+        ):
+            raise waiting("istiod is not rolled out anew yet", _AGAIN)
+        why = await watching.taken_up(target, {} if target.is_config else before, patience)
+        if why:
+            raise waiting(f"not every replica of istiod has taken it up: {why}", _AGAIN)
+        self._done("watched every replica of istiod take it up")
+
+    async def _retire(self, external: Writer, remote: Writer, plan: _Plan) -> None:
+        """Delete the old Secret, provided that istiod has still been given the other token."""
+        held = await self._held(external, remote_secret.name_of(self._target))
+        token = held.access.token if held.access else None
+        if not self._dry_run:
+            if token is None or token == plan.old.token:
+                raise refused("somebody has put the old token back", _DELIVER)
+            path = f"{tokens.collection(self._target)}/{plan.old.name}"
+            # The API server notes on it each day that its token is used.
+            await remote.delete(path, plan.old.raw, unchanged=False)
+        self._done(f"deleted Secret {plan.old.name} on {self._target.cluster.name}")
+
+    def _swap_and_retire(self, new: str, old: str) -> None:
+        """The steps that a dry run cannot come to, for it has made no token."""
+        cluster = self._target.cluster.name
+        self._done(f"proved the token of Secret {new}")
+        self._done("gave it to istiod")
+        self._done("watched every replica of istiod take it up")
+        self._done(f"deleted Secret {old} on {cluster}")
+
+    def _done(self, step: str) -> None:
+        step = clean(step)
+        self._steps.append(step)
+        self._wish.say(step)
+
+    def _said(self, name: str, was: Turn, words: str, remedy: str = "") -> Rotation:
+        return Rotation(
+            self._target.cluster.name,
+            f"{self._target.plane.namespace}/{name}",
+            was,
+            clean(words),
+            tuple(self._steps),
+            clean(remedy),
+            self._dry_run,
+        )
