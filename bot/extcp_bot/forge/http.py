@@ -24,6 +24,7 @@ from extcp_bot.forge import failure
 from extcp_bot.forge.model import ForgeError
 from extcp_bot.forge.pages import next_query
 from extcp_bot.kube import tls
+from extcp_bot.kube.connections import Connections
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.kube.transport import REDIRECTS, Answer, reason
 from extcp_gitops.giturl import is_loopback
@@ -103,6 +104,7 @@ class Http:
         self._roots = roots
         self._limits = limits or Limits()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._connections = Connections()
         self._writing = asyncio.Lock()
         self._written, self._welcome = 0.0, 0.0
 
@@ -114,8 +116,10 @@ class Http:
     async def close(self) -> None:
         """Give the connections back; a later request makes new ones."""
         sessions, self._sessions = self._sessions, {}
+        connections, self._connections = self._connections, Connections()
         for session in sessions.values():
             await session.close()
+        await connections.cut()
 
     async def get(self, path: str, **query: str) -> object:
         """What is at a path, as JSON.
@@ -291,8 +295,11 @@ class Http:
     def _session(self, *, is_write: bool) -> aiohttp.ClientSession:
         if is_write not in self._sessions:
             access = Access(self._base, ca=_pem(self._roots), origin="the roots of the forge")
+            connector = aiohttp.TCPConnector(
+                ssl=tls.context(access), force_close=is_write, socket_factory=self._connections
+            )
             self._sessions[is_write] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=tls.context(access), force_close=is_write),
+                connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )

@@ -23,18 +23,16 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from extcp_bot.kube import tls
+from extcp_bot.kube.connections import Connections
 from extcp_bot.kube.failure import NonsenseError, NoRouteError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from aiohappyeyeballs import AddrInfoType
-
     from extcp_bot.access.model import Access
 
 JSON: Final = "application/json"
 REDIRECTS: Final = range(300, 400)
-_TURNS: Final = 50  # of the event loop, which needs a few to see the end of a connection
 
 Lookup = Callable[[str], Awaitable[tuple[str, ...]]]
 """The IP addresses of a host; raises ``OSError`` where it has none."""
@@ -61,7 +59,7 @@ class Limits:
     bytes: int = 16 << 20
     page: int = 250
     objects: int = 5_000
-    connections: int = 6
+    connections: int = 3
     pause: float = 2.0
 
 
@@ -97,17 +95,17 @@ class Transport:
         self._is_released = False
         self._has_answered = False
         self._session: aiohttp.ClientSession | None = None
-        self._connections: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._connections = Connections()
         self._sockets: weakref.WeakSet[aiohttp.ClientWebSocketResponse] = weakref.WeakSet()
         self._unreachable = ""
 
     async def close(self) -> None:
         """Give the connections back; a later request makes new ones."""
         session, self._session = self._session, None
-        connections, self._connections = self._connections, weakref.WeakSet()
+        connections, self._connections = self._connections, Connections()
         if session is not None:
             await session.close()
-            await _cut(connections)
+            await connections.cut()
 
     async def release(self) -> None:
         """Keep no connection any longer than somebody uses it."""
@@ -209,7 +207,7 @@ class Transport:
                 limit=0,
                 ssl=tls.context(self._access),
                 resolver=_Resolver(self._lookup),
-                socket_factory=self._connection,
+                socket_factory=self._connections,
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
@@ -218,12 +216,6 @@ class Transport:
                 middlewares=[_no_redirects],
             )
         return self._session
-
-    def _connection(self, address: AddrInfoType) -> socket.socket:
-        family, kind, protocol, *_ = address
-        made = socket.socket(family, kind, protocol)
-        self._connections.add(made)
-        return made
 
     def _headers(self, accept: str, content_type: str = JSON) -> dict[str, str]:
         headers = {
@@ -263,17 +255,6 @@ class Transport:
             f"check the route from here to it, and the server that {self._access.origin} names",
             path,
         )
-
-
-async def _cut(connections: weakref.WeakSet[socket.socket]) -> None:
-    """End what is not closed yet; asyncio would wait 30 s for the server's own end of TLS."""
-    for connection in connections:
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
-    for _ in range(_TURNS):
-        if all(connection.fileno() < 0 for connection in connections):
-            return
-        await asyncio.sleep(0)
 
 
 class _Resolver(AbstractResolver):
