@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from extcp_gitops.inventory import names
 from extcp_gitops.inventory.model import (
+    Bot,
     CAType,
     CertificateAuthority,
     Cluster,
@@ -21,6 +22,7 @@ from extcp_gitops.inventory.model import (
     Forge,
     Gateways,
     GatewayTLS,
+    InClusterBot,
     Inventory,
     Issuer,
     Mesh,
@@ -107,13 +109,15 @@ def inventories(draw: DrawFn, max_planes: int = 3, max_remotes: int = 6) -> Inve
         for name, owner, destination in zip(remote_names, owners, destinations[1:], strict=True)
     ]
     clusters.append(Cluster(external, Role.EXTERNAL, destinations[0], labels=draw(_label_sets())))
+    repository = draw(_repositories())
     mesh = Mesh(
         mesh_id=draw(labels()),
         istio_version=draw(st.sampled_from(["1.29.1", "1.28.3"])),
-        repository=draw(_repositories()),
+        repository=repository,
         external_cluster=external,
         control_planes=planes,
         argocd_namespace=argocd,
+        bot=Bot() if repository.forge is Forge.NONE else draw(_bots()),
     )
     return Inventory(mesh, tuple(sorted(clusters, key=lambda cluster: cluster.name)))
 
@@ -131,6 +135,15 @@ def _repositories() -> SearchStrategy[Repository]:
     return st.builds(
         Repository, st.sampled_from(_REPOSITORIES), branches, st.sampled_from(list(Forge))
     )
+
+
+@functools.cache
+def _bots() -> SearchStrategy[Bot]:
+    secrets = st.one_of(st.none(), labels())
+    images = st.just(f"registry.example.com/bot:1e3@sha256:{'0' * 64}")
+    pods = st.builds(InClusterBot, images, labels(), st.just("bot-1e3"), secrets)
+    schedules = st.sampled_from([None, "*/30 * * * *", "0 1 * * MON-FRI"])
+    return st.builds(Bot, schedules, st.one_of(st.none(), pods))
 
 
 @functools.cache

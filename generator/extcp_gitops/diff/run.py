@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 _ARGOCD: Final = "argocd"
+_BOT: Final = "bot"
 _CRDS: Final = "crds"
 
 
@@ -109,7 +110,8 @@ def _targets(before: Inputs, after: Inputs, names: Collection[str]) -> Iterator[
                 "see 'extcp-gitops cluster list'",
             )
     for name in sorted(set(names or clusters)):
-        yield _Target(name, (clusters[name],), f"{clusters[name]}/{_ARGOCD}")
+        own = clusters[name]
+        yield _Target(name, (own, f"{own}/{_BOT}"), f"{own}/{_ARGOCD}")
     if not names:
         yield _Target(_ARGOCD, (_ARGOCD,))
         releases = {name for inputs in sides for name in inputs.side.directories("istio")}

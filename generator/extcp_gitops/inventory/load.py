@@ -15,6 +15,8 @@ from extcp_gitops.errors import ExtcpError, Finding, Severity
 from extcp_gitops.inventory import names, rules, schema, shape
 from extcp_gitops.inventory.model import (
     DEFAULT_ARGOCD_NAMESPACE,
+    DEFAULT_BOT_NAMESPACE,
+    Bot,
     CAType,
     CertificateAuthority,
     Cluster,
@@ -23,6 +25,7 @@ from extcp_gitops.inventory.model import (
     Forge,
     Gateways,
     GatewayTLS,
+    InClusterBot,
     Inventory,
     Issuer,
     Mesh,
@@ -214,6 +217,22 @@ def _mesh(data: dict[str, Any]) -> Mesh:
         external_cluster=data["externalCluster"],
         control_planes=tuple(_control_plane(item) for item in data["controlPlanes"]),
         argocd_namespace=data.get("argocd", {}).get("namespace", DEFAULT_ARGOCD_NAMESPACE),
+        bot=_bot(data.get("bot", {})),
+    )
+
+
+def _bot(data: dict[str, Any]) -> Bot:
+    pod = data.get("inCluster")
+    if pod is None:
+        return Bot(data.get("schedule"))
+    return Bot(
+        data.get("schedule"),
+        InClusterBot(
+            image=pod["image"],
+            token_secret=pod["tokenSecret"],
+            namespace=pod.get("namespace", DEFAULT_BOT_NAMESPACE),
+            kubeconfig_secret=pod.get("kubeconfigSecret"),
+        ),
     )
 
 

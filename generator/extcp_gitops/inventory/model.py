@@ -22,6 +22,7 @@ DEFAULT_CONTROL_PLANE = "external-istiod"
 DEFAULT_EXTERNAL_CLUSTER = "external-cluster"
 DEFAULT_ARGOCD_NAMESPACE = "argocd"
 DEFAULT_NETWORK = "network1"
+DEFAULT_BOT_NAMESPACE = "extcp-bot"
 
 
 class Role(enum.StrEnum):
@@ -184,6 +185,38 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
+class InClusterBot:
+    """``extcp-bot serve`` as a Deployment in the external cluster.
+
+    Attributes:
+        image: With the digest of its content.
+        token_secret: Secret beside it whose key ``token`` is what the forge is shown.
+        namespace: Its own.
+        kubeconfig_secret: Secret beside it whose key ``config`` is a kubeconfig with a context for
+            each cluster. Without one, clusters are reached by the cluster Secrets of an Argo CD
+            that runs in the external cluster, too.
+    """
+
+    image: str
+    token_secret: str
+    namespace: str = DEFAULT_BOT_NAMESPACE
+    kubeconfig_secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """Where the bot runs that proposes changes of this mesh.
+
+    Attributes:
+        schedule: Of the forge's CI, in the five fields of cron; None where it does not run there.
+        in_cluster: In the external cluster; None where it does not run there.
+    """
+
+    schedule: str | None = None
+    in_cluster: InClusterBot | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mesh:
     """``mesh.yaml``."""
 
@@ -193,6 +226,7 @@ class Mesh:
     external_cluster: str
     control_planes: tuple[ControlPlane, ...]
     argocd_namespace: str = DEFAULT_ARGOCD_NAMESPACE
+    bot: Bot = field(default_factory=Bot)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from extcp_gitops.errors import ExtcpError, Finding, Severity
 from extcp_gitops.giturl import check_branch_name, parse_url
 from extcp_gitops.inventory import names, schema
-from extcp_gitops.inventory.model import CAType, Role
+from extcp_gitops.inventory.model import INGRESS_NAMESPACE, Bot, CAType, Forge, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +37,7 @@ def check(inventory: Inventory, documents: Mapping[str, Document]) -> Iterator[F
     """
     rules = _Rules(inventory, documents)
     yield from rules.mesh()
+    yield from rules.bot()
     for index, plane in enumerate(inventory.mesh.control_planes):
         yield from rules.control_plane(index, plane)
         yield from rules.trust(index, plane)
@@ -108,6 +109,32 @@ class _Rules:
                 f"there is no cluster '{mesh.external_cluster}'",
                 f"add clusters/{mesh.external_cluster.replace('/', names.SLASH)}/cluster.yaml "
                 "with role: external, or name one that is there",
+            )
+
+    def bot(self) -> Iterator[Finding]:
+        mesh, bot = self._inventory.mesh, self._inventory.mesh.bot
+        if bot == Bot():
+            if "bot" in self._mesh.document.data:
+                message = "nothing says where the bot runs"
+                remedy = "give it a schedule, or inCluster, or remove bot"
+                yield self._mesh.error("EXTCP-I045", "bot", message, remedy)
+            return
+        if mesh.repository.forge is Forge.NONE:
+            yield self._mesh.error(
+                "EXTCP-I046",
+                "bot",
+                "the bot proposes by pull requests, and nothing says which forge takes them",
+                "set repository.forge to github, gitlab or gitea",
+            )
+        taken = {INGRESS_NAMESPACE, "default", mesh.argocd_namespace}
+        taken.update(plane.namespace for plane in mesh.control_planes)
+        pod = bot.in_cluster
+        if pod and (pod.namespace in taken or pod.namespace.startswith("kube-")):
+            yield self._mesh.error(
+                "EXTCP-I047",
+                "bot.inCluster.namespace",
+                f"'{pod.namespace}' is taken: something else lives in that namespace",
+                "give the bot a namespace of its own",
             )
 
     def control_plane(self, index: int, plane: ControlPlane) -> Iterator[Finding]:

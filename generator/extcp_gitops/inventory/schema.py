@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from extcp_gitops.inventory import names
-from extcp_gitops.inventory.model import CAType, Forge, Role
+from extcp_gitops.inventory.model import DEFAULT_BOT_NAMESPACE, CAType, Forge, Role
 
 API_VERSION: Final = "extcp-gitops.io/v1alpha1"
 
@@ -122,6 +122,38 @@ _CONTROL_PLANE = _record(
     ("name", "address", "configCluster"),
 )
 
+_BOT = _record(
+    "Where extcp-bot runs, which proves the mesh and proposes clusters that could join it.",
+    {
+        "schedule": _text(
+            "When the forge's CI runs it: the five fields of cron, in UTC.",
+            r"[0-9A-Za-z*/,-]+( [0-9A-Za-z*/,-]+){4}",
+            "five fields of cron such as '*/30 * * * *'",
+            100,
+        ),
+        "inCluster": _record(
+            "It runs all the time in the external cluster, where Argo CD deploys it.",
+            {
+                "image": _text(
+                    "Image with extcp-bot, git, kustomize and istioctl.",
+                    r"[A-Za-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}",
+                    "an image with its digest, such as registry.example.com/extcp-bot@sha256:...",
+                    512,
+                ),
+                "tokenSecret": _name_of("Secret with the forge's token, under the key 'token'."),
+                "namespace": _namespace(
+                    f"Its namespace, where the Secrets are; {DEFAULT_BOT_NAMESPACE} by default."
+                ),
+                "kubeconfigSecret": _name_of(
+                    "Secret with a kubeconfig under the key 'config', with a context for each "
+                    "cluster. Without it, Argo CD has to run in the external cluster."
+                ),
+            },
+            ("image", "tokenSecret"),
+        ),
+    },
+)
+
 _API_VERSION = {"description": "Version of this format.", "const": API_VERSION}
 
 MESH: Final[Schema] = {
@@ -161,6 +193,7 @@ MESH: Final[Schema] = {
                 "items": _CONTROL_PLANE,
                 "minItems": 1,
             },
+            "bot": _BOT,
         },
         (
             "apiVersion",

@@ -10,11 +10,10 @@ is; none accepts an empty set; the CRDs are never pruned, and neither is the roo
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import TYPE_CHECKING, Any, Final
 
-from extcp_gitops.inventory.model import INGRESS_NAMESPACE, Destination, Role
+from extcp_gitops.inventory.model import INGRESS_NAMESPACE, Role
+from extcp_gitops.render import argocd_forms as forms
 from extcp_gitops.render import operators
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ IN_CLUSTER: Final = "https://kubernetes.default.svc"
 LABEL_MESH: Final = "extcp-gitops.io/mesh"
 LABEL_CLUSTER: Final = "extcp-gitops.io/cluster"
 LABEL_ROLE: Final = "extcp-gitops.io/role"
+BOT_ROLE: Final = "bot"
 
 # Argo CD's globs let `*` match `/`, and a person's files lie in clusters/*/custom/: so the names
 # are spelled out, and what lies deeper than clusters/<name>/argocd/ is taken out again.
@@ -39,21 +39,15 @@ INCLUDE: Final = (
 )
 EXCLUDE: Final = "clusters/*/*/argocd/*"
 
-_ANNOTATION = "argocd.argoproj.io"
 _CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 _DEFAULT_VALIDATOR = "istiod-default-validator"
 
 _LONGEST_NAME = 63  # an Application's name is a label's value where Argo CD tracks by label
-_HASH_DIGITS = 10
-_GLOB_SYNTAX = re.compile(r"[?*\\\[\]{},!]")
-
-_REVISIONS = 3  # Git is the history
-_COMPARE = {f"{_ANNOTATION}/compare-options": "ServerSideDiff=true"}
 
 
 def root_name(inventory: Inventory) -> str:
     """Name of the mesh's root Application and of its AppProject."""
-    return _bounded(f"extcp-{inventory.mesh.mesh_id}", _LONGEST_NAME)
+    return forms.bounded(f"extcp-{inventory.mesh.mesh_id}", _LONGEST_NAME)
 
 
 def application_name(inventory: Inventory, cluster: Cluster) -> str:
@@ -63,12 +57,17 @@ def application_name(inventory: Inventory, cluster: Cluster) -> str:
     Argo CD, and none is the name of a root or of the Application with the CRDs.
     """
     name = f"{inventory.mesh.mesh_id}.{cluster.slug}"
-    return _bounded(name, _LONGEST_NAME - len(".crds"))
+    return forms.bounded(name, _LONGEST_NAME - len(".crds"))
 
 
 def crds_application_name(inventory: Inventory, cluster: Cluster) -> str:
     """Name of the Application that brings a cluster its CRDs."""
     return f"{application_name(inventory, cluster)}.crds"
+
+
+def bot_name(inventory: Inventory) -> str:
+    """Name of the Application that brings the external cluster the bot, and of its AppProject."""
+    return f"{application_name(inventory, inventory.external)}.bot"
 
 
 def root_objects(inventory: Inventory) -> list[Object]:
@@ -81,30 +80,30 @@ def root_objects(inventory: Inventory) -> list[Object]:
     name = root_name(inventory)
     labels = {LABEL_MESH: inventory.mesh.mesh_id}
     # A merge that loses the files of the root must not take the root away.
-    keep = {f"{_ANNOTATION}/sync-options": "Prune=false,Delete=false"}
+    keep = {f"{forms.ANNOTATION}/sync-options": "Prune=false,Delete=false"}
     destination = {"server": IN_CLUSTER, "namespace": inventory.mesh.argocd_namespace}
-    project = _object(inventory, "AppProject", name, labels, keep)
+    project = forms.new(inventory, "AppProject", name, labels, keep)
     project["spec"] = {
         "description": f"What Argo CD is told about the mesh {inventory.mesh.mesh_id}",
         "sourceRepos": [inventory.mesh.repository.url],
         "destinations": [destination],
         "clusterResourceWhitelist": [],
-        "namespaceResourceWhitelist": _kinds(
+        "namespaceResourceWhitelist": forms.allowed(
             [("argoproj.io", "AppProject"), ("argoproj.io", "Application")]
         ),
     }
-    paths = {f"{_ANNOTATION}/manifest-generate-paths": "/argocd;/clusters/*/argocd/*.yaml"}
-    application = _object(inventory, "Application", name, labels, _COMPARE | keep | paths)
+    paths = {f"{forms.ANNOTATION}/manifest-generate-paths": "/argocd;/clusters/*/argocd/*.yaml"}
+    application = forms.new(inventory, "Application", name, labels, forms.COMPARE | keep | paths)
     application["spec"] = {
         "project": name,
         # `directory` said outright, or a kustomization.yaml at the top would change what this is.
-        "source": _source(inventory, ".")
+        "source": forms.source(inventory, ".")
         | {"directory": {"recurse": True, "include": INCLUDE, "exclude": EXCLUDE}},
         "destination": destination,
         # No PruneLast: it would delete a cluster's AppProject together with its Applications, and
         # an Application that goes with what it deployed needs its project to the end.
-        "syncPolicy": _sync_policy(prune=True, options=[]),
-        "revisionHistoryLimit": _REVISIONS,
+        "syncPolicy": forms.sync_policy(prune=True, options=[]),
+        "revisionHistoryLimit": forms.REVISIONS,
     }
     return [project, application]
 
@@ -117,45 +116,64 @@ def project(
     cluster_kinds: Collection[tuple[str, str]],
     namespaced_kinds: Collection[tuple[str, str]],
 ) -> Object:
-    """A cluster's AppProject: this repository, this cluster alone, and named kinds only.
-
-    Orphaned resources are not watched: istiod's own ``istio-ca-root-cert`` is in every namespace.
+    """A cluster's AppProject; raises as ``argocd_forms.project``.
 
     Args:
         inventory: Valid.
         cluster: One of its clusters.
         namespaces: Where the cluster's objects are.
         cluster_kinds: Group and kind of the cluster-scoped ones; CRDs are always allowed.
-        namespaced_kinds: Group and kind of the others; at least one.
-
-    Raises:
-        ValueError: There is no namespaced kind. Argo CD may drop an empty list, and takes none
-            to mean that all kinds are allowed.
+        namespaced_kinds: Group and kind of the others.
     """
-    if not namespaced_kinds:
-        raise ValueError(f"a project for {cluster.name} that allows no namespaced kind allows all")
-    # A project matches a cluster by name or by server, and reads both as globs.
-    reached = {
-        key: _GLOB_SYNTAX.sub(r"\\\g<0>", value)
-        for key, value in _destination(cluster.destination).items()
-    }
-    every = sorted({_namespace(inventory, cluster), *namespaces})
-    result = _object(
+    return forms.project(
         inventory,
-        "AppProject",
+        cluster,
         application_name(inventory, cluster),
-        _labels(inventory, cluster),
-        # First to come, and so the last to go: whatever belongs to it needs it.
-        {f"{_ANNOTATION}/sync-wave": "-1"},
+        labels=_labels(inventory, cluster),
+        description=f"Cluster {cluster.name} of the mesh {inventory.mesh.mesh_id}",
+        namespaces={_namespace(inventory, cluster), *namespaces},
+        cluster_kinds={_CRD, *cluster_kinds},
+        namespaced_kinds=namespaced_kinds,
     )
-    result["spec"] = {
-        "description": f"Cluster {cluster.name} of the mesh {inventory.mesh.mesh_id}",
-        "sourceRepos": [inventory.mesh.repository.url],
-        "destinations": [reached | {"namespace": namespace} for namespace in every],
-        "clusterResourceWhitelist": _kinds({_CRD, *cluster_kinds}),
-        "namespaceResourceWhitelist": _kinds(namespaced_kinds),
-    }
-    return result
+
+
+def bot_objects(
+    inventory: Inventory,
+    path: str,
+    *,
+    namespaces: Sequence[str],
+    cluster_kinds: Collection[tuple[str, str]],
+    namespaced_kinds: Collection[tuple[str, str]],
+) -> tuple[Object, Object]:
+    """The AppProject and the Application of the bot in the external cluster.
+
+    They are its own: a bot that does not start keeps no istiod from being synced, and the project
+    of the external cluster does not have to allow what the bot alone needs.
+
+    Args:
+        inventory: With a bot in the cluster.
+        path: Directory that is built, relative to the repository.
+        namespaces: Where the objects are; the first is the bot's own.
+        cluster_kinds: As for :func:`project`.
+        namespaced_kinds: As for :func:`project`.
+    """
+    cluster, name = inventory.external, bot_name(inventory)
+    labels = {**_labels(inventory, cluster), LABEL_ROLE: BOT_ROLE}
+    project = forms.project(
+        inventory,
+        cluster,
+        name,
+        labels=labels,
+        description=f"The bot of the mesh {inventory.mesh.mesh_id}",
+        namespaces=set(namespaces),
+        cluster_kinds=cluster_kinds,
+        namespaced_kinds=namespaced_kinds,
+    )
+    application = forms.application(
+        inventory, cluster, name, [path], project=name, namespace=namespaces[0], labels=labels
+    )
+    application["spec"]["syncPolicy"] = forms.sync_policy(prune=True, options=[])
+    return project, application
 
 
 def applications(
@@ -186,11 +204,11 @@ def applications(
     crds = _cluster_application(
         inventory, cluster, crds_application_name(inventory, cluster), crds_paths
     )
-    crds["spec"]["syncPolicy"] = _sync_policy(prune=False, options=[])
+    crds["spec"]["syncPolicy"] = forms.sync_policy(prune=False, options=[])
     rest = _cluster_application(inventory, cluster, name, paths)
     # Not ApplyOutOfSyncOnly: a sync here is some sixty objects, and applying all of them in the
     # order of their waves each time is what the order means.
-    rest["spec"]["syncPolicy"] = _sync_policy(prune=True, options=options)
+    rest["spec"]["syncPolicy"] = forms.sync_policy(prune=True, options=options)
     if ignored:
         rest["spec"]["ignoreDifferences"] = ignored
     return [crds, rest]
@@ -199,22 +217,15 @@ def applications(
 def _cluster_application(
     inventory: Inventory, cluster: Cluster, name: str, paths: Sequence[str]
 ) -> Object:
-    rendered_from = ";".join(f"/{path}" for path in paths)
-    result = _object(
+    return forms.application(
         inventory,
-        "Application",
+        cluster,
         name,
-        _labels(inventory, cluster),
-        _COMPARE | {f"{_ANNOTATION}/manifest-generate-paths": rendered_from},
+        paths,
+        project=application_name(inventory, cluster),
+        namespace=_namespace(inventory, cluster),
+        labels=_labels(inventory, cluster),
     )
-    result["spec"] = {
-        "project": application_name(inventory, cluster),
-        "source": _source(inventory, paths[0]),
-        "destination": _destination(cluster.destination)
-        | {"namespace": _namespace(inventory, cluster)},
-        "revisionHistoryLimit": _REVISIONS,
-    }
-    return result
 
 
 def _ignored_differences(inventory: Inventory, cluster: Cluster) -> list[Object]:
@@ -253,25 +264,6 @@ def _patched(kind: str, name: str, *fields: str) -> Object:
     }
 
 
-def _object(
-    inventory: Inventory,
-    kind: str,
-    name: str,
-    labels: dict[str, str],
-    annotations: dict[str, str],
-) -> Object:
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": kind,
-        "metadata": {
-            "name": name,
-            "namespace": inventory.mesh.argocd_namespace,
-            "labels": labels,
-            "annotations": annotations,
-        },
-    }
-
-
 def _labels(inventory: Inventory, cluster: Cluster) -> dict[str, str]:
     ours = {
         LABEL_MESH: inventory.mesh.mesh_id,
@@ -281,50 +273,8 @@ def _labels(inventory: Inventory, cluster: Cluster) -> dict[str, str]:
     return {**cluster.labels, **ours}
 
 
-def _source(inventory: Inventory, path: str) -> Object:
-    repository = inventory.mesh.repository
-    return {"repoURL": repository.url, "targetRevision": repository.branch, "path": path}
-
-
-def _destination(destination: Destination) -> dict[str, str]:
-    if destination.server is not None:
-        return {"server": destination.server}
-    if destination.name is None:
-        raise ValueError("a destination has a name or a server")
-    return {"name": destination.name}
-
-
 def _namespace(inventory: Inventory, cluster: Cluster) -> str:
     """The namespace in an Application's destination, which its project has to allow."""
     if cluster.role is Role.EXTERNAL:
         return INGRESS_NAMESPACE
     return inventory.control_plane_of(cluster).namespace
-
-
-def _sync_policy(*, prune: bool, options: list[str]) -> Object:
-    return {
-        # What is false is left out: Argo CD takes such fields off the live object, and the root
-        # would put them back for ever. allowEmpty is false, then, which law 5 asks for.
-        "automated": {**({"prune": True} if prune else {}), "selfHeal": True},
-        "syncOptions": ["ServerSideApply=true", *options],
-        # The first bootstrap waits for a person to deliver credentials, for an hour or a day, and
-        # Argo CD never tries a revision again that it has given up. So it retries without end
-        # and, lest it hang on to an old revision meanwhile, each time with the newest (3.2).
-        "retry": {
-            "limit": -1,
-            "refresh": True,
-            "backoff": {"duration": "10s", "factor": 2, "maxDuration": "3m"},
-        },
-    }
-
-
-def _kinds(kinds: Collection[tuple[str, str]]) -> list[Object]:
-    return [{"group": group, "kind": kind} for group, kind in sorted(kinds)]
-
-
-def _bounded(name: str, longest: int) -> str:
-    """The name, or its beginning and a hash of it where it is too long."""
-    if len(name) <= longest:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_DIGITS]
-    return f"{name[: longest - _HASH_DIGITS - 1].rstrip('-.')}-{digest}"

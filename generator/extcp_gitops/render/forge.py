@@ -12,21 +12,28 @@ if TYPE_CHECKING:
     from extcp_gitops.inventory.model import Inventory
 
 # Forgejo reads .gitea/workflows where there is no .forgejo/workflows.
-_SKELETONS: Final = {
-    Forge.GITHUB: (".github/workflows/extcp-gitops.yaml", "forge/actions.yaml.j2"),
-    Forge.GITEA: (".gitea/workflows/extcp-gitops.yaml", "forge/actions.yaml.j2"),
-    Forge.GITLAB: (".gitlab-ci.yml", "forge/gitlab.yaml.j2"),
-}
+_WORKFLOWS: Final = {Forge.GITHUB: ".github/workflows", Forge.GITEA: ".gitea/workflows"}
+_PIPELINE: Final = ".gitlab-ci.yml"
 
 
 def files(inventory: Inventory) -> dict[str, str]:
-    """What the forge runs on each pull or merge request.
+    """What the forge runs on each pull or merge request and, where wanted, the bot on a schedule.
+
+    GitLab keeps the times of a schedule itself; there the file says what to do then.
 
     Returns:
         Text by path; empty where the mesh names no forge.
     """
-    forge = inventory.mesh.repository.forge
-    if forge not in _SKELETONS:
+    repository, schedule = inventory.mesh.repository, inventory.mesh.bot.schedule
+    context: dict[str, object] = {"forge": repository.forge.value, "version": __version__}
+    if repository.forge is Forge.GITLAB:
+        context["scheduled"] = schedule is not None
+        return {_PIPELINE: render_yaml("forge/gitlab.yaml.j2", context)}
+    directory = _WORKFLOWS.get(repository.forge)
+    if directory is None:
         return {}
-    path, skeleton = _SKELETONS[forge]
-    return {path: render_yaml(skeleton, {"forge": forge.value, "version": __version__})}
+    found = {f"{directory}/extcp-gitops.yaml": render_yaml("forge/actions.yaml.j2", context)}
+    if schedule is not None:
+        context |= {"schedule": schedule, "branch": repository.branch}
+        found[f"{directory}/extcp-bot.yaml"] = render_yaml("forge/bot.yaml.j2", context)
+    return found

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from extcp_gitops.inventory.model import CAType, Destination
-from extcp_gitops.render.argocd import IN_CLUSTER, application_name, root_name
+from extcp_gitops.inventory.model import Bot, CAType, Destination
+from extcp_gitops.render.argocd import IN_CLUSTER, application_name, bot_name, root_name
 from extcp_gitops.render.bases import token_secret_name
+from extcp_gitops.render.bot import cluster_role
 from extcp_gitops.render.overlay import render_markdown
 
 if TYPE_CHECKING:
@@ -54,8 +55,26 @@ def readme(inventory: Inventory) -> str:
         "any_self_signed": any(plane["is_self_signed"] for plane in planes),
         "config_token": token_secret_name("istiod"),
         "reader_token": token_secret_name("istio-reader-service-account"),
+        "bot": _bot(inventory),
     }
     return render_markdown("README.md.j2", context)
+
+
+def _bot(inventory: Inventory) -> dict[str, str] | None:
+    bot, forge = inventory.mesh.bot, inventory.mesh.repository.forge
+    if bot == Bot():
+        return None
+    pod = bot.in_cluster
+    return {
+        "forge": forge.value,
+        "schedule": bot.schedule or "",
+        "in_cluster": "yes" if pod else "",
+        "application": bot_name(inventory),
+        "namespace": pod.namespace if pod else "",
+        "token_secret": pod.token_secret if pod else "",
+        "kubeconfig_secret": (pod.kubeconfig_secret or "") if pod else "",
+        "cluster_role": cluster_role(pod) if pod else "",
+    }
 
 
 def _variable(index: int) -> str:

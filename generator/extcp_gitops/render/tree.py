@@ -16,6 +16,7 @@ from extcp_gitops.inventory.model import INGRESS_NAMESPACE
 from extcp_gitops.render import (
     argocd,
     bases,
+    bot,
     external_cluster,
     forge,
     kustomization,
@@ -143,7 +144,9 @@ def _external(inventory: Inventory, rendered: Mapping[str, Rendered]) -> Iterato
     for plane in inventory.mesh.control_planes:
         own[f"control-planes/{plane.name}.yaml"] = external_cluster.routing(plane)
     namespaces = [INGRESS_NAMESPACE, *(p.namespace for p in inventory.mesh.control_planes)]
-    yield from _cluster(inventory, cluster, own, namespaces, rendered)
+    more = bot.argocd_objects(inventory)
+    yield from _cluster(inventory, cluster, own, namespaces, rendered, more=more)
+    yield from bot.files(inventory).items()
 
 
 def _remote(
@@ -167,8 +170,13 @@ def _cluster(
     own: Mapping[str, list[Object]],
     namespaces: list[str],
     rendered: Mapping[str, Rendered],
+    *,
+    more: tuple[list[Object], list[Object]] = ([], []),
 ) -> Iterator[tuple[str, Body]]:
-    """A cluster's kustomization, its own objects, and what Argo CD is to do with them."""
+    """A cluster's kustomization, its own objects, and what Argo CD is to do with them.
+
+    ``more`` are further AppProjects and Applications that lead to it.
+    """
     yield (
         f"{cluster.directory}/kustomization.yaml",
         kustomization.cluster_kustomization(inventory, cluster),
@@ -191,5 +199,5 @@ def _cluster(
     applications = argocd.applications(
         inventory, cluster, crds_paths=[crds], paths=[cluster.directory, *paths]
     )
-    yield f"{cluster.directory}/{ARGOCD}/project.yaml", [project]
-    yield f"{cluster.directory}/{ARGOCD}/applications.yaml", applications
+    yield f"{cluster.directory}/{ARGOCD}/project.yaml", [project, *more[0]]
+    yield f"{cluster.directory}/{ARGOCD}/applications.yaml", [*applications, *more[1]]

@@ -125,7 +125,9 @@ def check_objects(
     """
     found, reader = _Found(), Reader()
     crds = plan.crds_path(inventory)
-    directories = [crds, _ARGOCD, *(cluster.directory for cluster in clusters)]
+    directories = [crds, _ARGOCD]
+    for cluster in clusters:
+        directories += [cluster.directory, *_bot(inventory, cluster)]
     built = {part.directory: part for part in _build(root, directories, reader, found, progress)}
     everything = list(built.values())
     if _ARGOCD in built:
@@ -136,12 +138,15 @@ def check_objects(
         found.add(read.findings)
         everything.extend(read.built)
         for argocd in read.built:
-            wanted = (cluster.directory, crds)
-            found.add(agreement.check_argocd(inventory, cluster, argocd, wanted))
+            wanted = [(cluster.directory, crds), *((each,) for each in _bot(inventory, cluster))]
+            found.add(agreement.check_argocd(inventory, cluster, argocd, *wanted))
             found.add(_not_allowed(argocd, built))
         own = built.get(cluster.directory)
         if own is not None:
             found.add(_disagreements(inventory, cluster, own))
+        for directory in _bot(inventory, cluster):
+            if directory in built:
+                found.add(agreement.check_bot(inventory, built[directory]))
     documents = distinct(everything)
     found.add(secrets.check_objects(documents))
     found.add(pruning.check(documents, everything))
@@ -206,15 +211,20 @@ def _disagreements(inventory: Inventory, cluster: Cluster, own: Built) -> list[F
     return agreement.check_remote(inventory, cluster, own)
 
 
+def _bot(inventory: Inventory, cluster: Cluster) -> list[str]:
+    """The directory of the bot, where it runs in this cluster."""
+    is_here = cluster is inventory.external and inventory.mesh.bot.in_cluster is not None
+    return [f"{cluster.directory}/bot"] if is_here else []
+
+
 def _not_allowed(argocd: Built, built: Mapping[str, Built]) -> list[Finding]:
     """Objects that the cluster's AppProject does not let its Applications deploy."""
-    project = next(argocd.of_kind("AppProject"), None)
-    if project is None:
-        return []
+    owners = {project.name: project for project in argocd.of_kind("AppProject")}
     findings: list[Finding] = []
     for application in argocd.of_kind("Application"):
         part = built.get(str(at(application.data, "spec", "source", "path")))
-        if part is not None:
+        project = owners.get(str(at(application.data, "spec", "project")))
+        if part is not None and project is not None:
             allowed = projects.Allowed.by(project, application)
             findings.extend(projects.check(part, allowed))
     return findings

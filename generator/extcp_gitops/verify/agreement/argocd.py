@@ -24,7 +24,7 @@ _IN_CLUSTER: Final = "https://kubernetes.default.svc"
 
 
 def check(
-    inventory: Inventory, cluster: Cluster, read: Built, directories: Collection[str]
+    inventory: Inventory, cluster: Cluster, read: Built, *directories: Collection[str]
 ) -> list[Finding]:
     """Everything about a cluster's Argo CD objects that is not what the inventory says.
 
@@ -32,19 +32,30 @@ def check(
         inventory: The mesh.
         cluster: One of its clusters.
         read: What ``clusters/<name>/argocd`` holds.
-        directories: What there is to be deployed: the cluster's own directory and the CRDs.
+        directories: What there is to be deployed, for each AppProject: the cluster's own
+            directory and the CRDs, and where the bot runs there, its directory.
     """
     found = Facts(read)
-    projects = list(read.of_kind("AppProject"))
+    projects = {project.name: project for project in read.of_kind("AppProject")}
     applications = list(read.of_kind("Application"))
-    if len(projects) != 1:
-        found.add(facts.ARGOCD, f"there are {len(projects)} AppProjects, and should be one")
+    if (number := len(list(read.of_kind("AppProject")))) != len(directories):
+        wanted = "one" if len(directories) == 1 else len(directories)
+        found.add(facts.ARGOCD, f"there are {number} AppProjects, and should be {wanted}")
         return found.findings
-    paths = sorted(str(at(item.data, "spec", "source", "path")) for item in applications)
-    found.expect(facts.ARGOCD, "what the Applications deploy", paths, sorted(directories))
-    _project(inventory, cluster, projects[0], found)
+    deployed: dict[str, list[str]] = {name: [] for name in projects}
     for application in applications:
-        _application(inventory, cluster.destination, application, projects[0], found)
+        name = str(at(application.data, "spec", "project"))
+        deployed.setdefault(name, []).append(str(at(application.data, "spec", "source", "path")))
+    paths = sorted(map(sorted, deployed.values()))
+    found.expect(
+        facts.ARGOCD, "what the Applications deploy", paths, sorted(map(sorted, directories))
+    )
+    for project in projects.values():
+        _project(inventory, cluster, project, found)
+    first = next(iter(projects.values()))
+    for application in applications:
+        project = projects.get(str(at(application.data, "spec", "project")), first)
+        _application(inventory, cluster.destination, application, project, found)
     return found.findings
 
 

@@ -21,6 +21,7 @@ ROUTE: Final = "EXTCP-V017"
 CREDENTIAL: Final = "EXTCP-V018"
 ARGOCD: Final = "EXTCP-V019"
 PLACEHOLDER: Final = "EXTCP-V020"
+BOT: Final = "EXTCP-V021"
 
 # Ports of Istio's guide: istiod's own, and where the ingress gateway listens for it.
 XDS: Final = 15012
