@@ -79,8 +79,10 @@ class Outcome(enum.StrEnum):
     """It held another kubeconfig, label or annotation."""
     REPLACED = "replaced"
     """Taken away and made anew, so that istiod looks at the cluster's namespace once more."""
+    REMOVED = "removed"
+    """It was there, and is not any more."""
     UNCHANGED = "unchanged"
-    """It is there as it should be; nothing was written."""
+    """All is as it should be; nothing was written."""
     WAITING = "waiting"
     """It is not its turn yet; nothing was written."""
     REFUSED = "refused"
@@ -110,12 +112,12 @@ class Delivery:
     @property
     def wrote(self) -> bool:
         """Whether the external cluster is another one now."""
-        done = {Outcome.CREATED, Outcome.UPDATED, Outcome.REPLACED}
+        done = {Outcome.CREATED, Outcome.UPDATED, Outcome.REPLACED, Outcome.REMOVED}
         return self.outcome in done and not self.dry_run
 
     @property
     def is_there(self) -> bool:
-        """Whether the remote secret is as it should be now."""
+        """Whether all is as it should be now."""
         return self.outcome is Outcome.UNCHANGED or self.wrote
 
 
