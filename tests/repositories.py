@@ -61,6 +61,19 @@ def ip_address() -> dict[str, bytes]:
     return meshes.mesh({"mesh.yaml": mesh})
 
 
+def with_bot() -> dict[str, bytes]:
+    """A mesh whose bot runs in the external cluster, and on the forge."""
+    mesh = meshes.replaced(meshes.MESH, "mesh.git\n", "mesh.git\n  forge: github\n")
+    bot = f"""\
+bot:
+  schedule: "*/30 * * * *"
+  inCluster:
+    image: registry.example.com/extcp-bot@sha256:{"0" * 64}
+    tokenSecret: forge
+"""
+    return meshes.mesh({"mesh.yaml": mesh + bot})
+
+
 def create(root: Path, files: Mapping[str, bytes], istioctl: Path, cache: Path) -> None:
     """Generate a repository; renders come from the cache, and go there."""
     with pytest.MonkeyPatch.context() as patch:
@@ -99,6 +112,8 @@ class Scene:
         program = build.Kustomize((str(kustomize), "build"))
         crds = f"istio/{inventory.mesh.istio_version}/crds"
         directories = ["argocd", crds, *(cluster.directory for cluster in inventory.clusters)]
+        if inventory.mesh.bot.in_cluster is not None:
+            directories.append(f"{inventory.external.directory}/bot")
         reader = Reader()
         outcome = build.build(program, root, directories, reader)
         assert not outcome.findings

@@ -242,3 +242,15 @@ def test_without_kustomize_nothing_can_be_told(root: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(root.parent / "only"))
     with pytest.raises(CouldNotTellError, match="EXTCP-V004"):
         compared(root)
+
+
+def test_the_bot_is_a_part_of_the_external_cluster(
+    root: Path, change: Callable[[Mapping[str, bytes | None]], None]
+) -> None:
+    change({"mesh.yaml": repositories.with_bot()["mesh.yaml"]})
+    found = one(compared(root))
+    assert found.name == "external-cluster"
+    kinds = {each.kind for each in found.objects}
+    assert {"Deployment", "NetworkPolicy", "AppProject", "Application"} <= kinds
+    change({"mesh.yaml": meshes.mesh()["mesh.yaml"]})
+    assert compared(root).clusters == ()

@@ -7,7 +7,7 @@ import pytest
 
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory.load import find_root, load, load_directory, read
-from extcp_gitops.inventory.model import Gateways, Role
+from extcp_gitops.inventory.model import Bot, Gateways, InClusterBot, Role
 from tests import meshes
 
 if TYPE_CHECKING:
@@ -129,3 +129,37 @@ def test_notes_between_certificates_are_dropped() -> None:
     block = "".join(f"      {line}\n" for line in noted.splitlines())
     plane = load(meshes.mesh({"mesh.yaml": f"{meshes.MESH}    caBundle: |\n{block}"}))
     assert plane.inventory.mesh.control_planes[0].ca_bundle == meshes.certificate()
+
+
+FORGE = meshes.replaced(meshes.MESH, "mesh.git\n", "mesh.git\n  forge: github\n")
+IMAGE = f"registry.example.com/extcp-bot@sha256:{'0' * 64}"
+
+
+def test_where_the_bot_runs() -> None:
+    assert load(meshes.mesh()).inventory.mesh.bot == Bot()
+    scheduled = f'{FORGE}bot:\n  schedule: "*/30 * * * *"\n'
+    assert load(meshes.mesh({"mesh.yaml": scheduled})).inventory.mesh.bot == Bot("*/30 * * * *")
+    inside = f"{FORGE}bot:\n  inCluster:\n    image: {IMAGE}\n    tokenSecret: forge\n"
+    found = load(meshes.mesh({"mesh.yaml": inside})).inventory.mesh.bot
+    assert found == Bot(None, InClusterBot(IMAGE, "forge", "extcp-bot"))
+    more = f"{inside}    namespace: tools\n    kubeconfigSecret: clusters\n"
+    found = load(meshes.mesh({"mesh.yaml": more})).inventory.mesh.bot
+    assert found.in_cluster == InClusterBot(IMAGE, "forge", "tools", "clusters")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "schedule: every day",
+        'schedule: "*/30 * * *"',
+        'schedule: "*/30 * * * *\\n"',
+        "inCluster: {tokenSecret: forge}",
+        "inCluster: {image: registry.example.com/extcp-bot:latest, tokenSecret: forge}",
+        f"inCluster: {{image: {IMAGE}}}",
+        f"inCluster: {{image: {IMAGE}, tokenSecret: forge, token: canary}}",
+    ],
+)
+def test_a_bot_that_cannot_be(line: str) -> None:
+    with pytest.raises(ExtcpError, match="EXTCP-I00") as error:
+        load(meshes.mesh({"mesh.yaml": f"{FORGE}bot:\n  {line}\n"}))
+    assert {finding.line for finding in error.value.findings} <= {15, 16}

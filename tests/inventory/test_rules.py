@@ -39,7 +39,34 @@ def _pem(key: str, text: str) -> dict[str, str | None]:
     return {"mesh.yaml": f"{MESH}    {key}: |\n{block}"}
 
 
+BOT = f"""\
+bot:
+  schedule: "*/30 * * * *"
+  inCluster:
+    image: registry.example.com/extcp-bot@sha256:{"0" * 64}
+    tokenSecret: forge
+    namespace: %s
+"""
+FORGE = meshes.replaced(MESH, "mesh.git\n", "mesh.git\n  forge: gitea\n")
+
 ERRORS = {
+    "a bot that runs nowhere": ({"mesh.yaml": FORGE + "bot: {}\n"}, "EXTCP-I045", "mesh.yaml:15:6"),
+    "a bot without a forge": ({"mesh.yaml": MESH + BOT % "bot"}, "EXTCP-I046", "mesh.yaml:15:3"),
+    "a bot beside istiod": (
+        {"mesh.yaml": FORGE + BOT % "external-istiod"},
+        "EXTCP-I047",
+        "mesh.yaml:20:16",
+    ),
+    "a bot beside Argo CD": (
+        {"mesh.yaml": FORGE + BOT % "argocd"},
+        "EXTCP-I047",
+        "mesh.yaml:20:16",
+    ),
+    "a bot of Kubernetes": (
+        {"mesh.yaml": FORGE + BOT % "kube-public"},
+        "EXTCP-I047",
+        "mesh.yaml:20:16",
+    ),
     "unknown config cluster": (
         _mesh("configCluster: remote-cluster-1", "configCluster: nowhere"),
         "EXTCP-I015",

@@ -5,18 +5,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from extcp_gitops import __version__
-from extcp_gitops.inventory.model import Forge, Inventory, Mesh, Repository
+from extcp_gitops.inventory.model import Bot, Forge, Inventory, Mesh, Repository
 from extcp_gitops.render import forge
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PATHS = {
     Forge.GITHUB: ".github/workflows/extcp-gitops.yaml",
@@ -246,3 +245,122 @@ def test_a_machine_without_a_release_is_told_what_to_do(which: Forge, runner: Ru
     done = runner.install(script(which, "pip install"))
     assert done.returncode == 1
     assert done.stderr == "put kustomize on the PATH of this runner, a riscv64\n"
+
+
+# The bot, on a schedule
+
+BOT_PATHS = {
+    Forge.GITHUB: ".github/workflows/extcp-bot.yaml",
+    Forge.GITEA: ".gitea/workflows/extcp-bot.yaml",
+    Forge.GITLAB: ".gitlab-ci.yml",
+}
+SCHEDULE = "17 */2 * * *"
+
+
+def files_with_bot(which: Forge) -> dict[str, str]:
+    repository = Repository("https://git.example.com/mesh.git", "trunk", which)
+    mesh = Mesh("mesh1", "1.29.1", repository, "external", (), bot=Bot(SCHEDULE))
+    return forge.files(Inventory(mesh, ()))
+
+
+def bot_job(which: Forge) -> Any:  # noqa: ANN401 - any YAML value
+    work = yaml.safe_load(files_with_bot(which)[BOT_PATHS[which]])
+    return work["extcp-bot"] if which is Forge.GITLAB else work["jobs"]["reconcile"]
+
+
+def bot_scripts(which: Forge) -> list[str]:
+    job = bot_job(which)
+    lines: list[str] = (
+        job["script"]
+        if which is Forge.GITLAB
+        else [step["run"] for step in job["steps"] if "run" in step]
+    )
+    return lines
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_a_schedule_adds_the_bot_and_leaves_the_rest(which: Forge) -> None:
+    found = files_with_bot(which)
+    assert set(found) == {PATHS[which], BOT_PATHS[which]}
+    assert found[PATHS[which]].startswith(text_of(which))
+
+
+@pytest.mark.parametrize("which", ACTIONS)
+def test_the_bots_workflow_may_read_and_is_run_by_nothing_that_others_do(which: Forge) -> None:
+    work = yaml.safe_load(files_with_bot(which)[BOT_PATHS[which]])
+    assert work[True] == {"schedule": [{"cron": SCHEDULE}], "workflow_dispatch": None}
+    assert work["permissions"] == {}
+    assert work["concurrency"] == {"group": "extcp-bot", "cancel-in-progress": False}
+    (job,) = work["jobs"].values()
+    assert job["permissions"] == {"contents": "read"}
+    assert job["timeout-minutes"] <= 60
+    checkout = job["steps"][0]["with"]
+    assert checkout == {"ref": "trunk", "fetch-depth": 0, "persist-credentials": False}
+    assert job.get("environment") == ("extcp-bot" if which is Forge.GITHUB else None)
+
+
+@pytest.mark.parametrize("which", ACTIONS)
+def test_the_bots_actions_are_those_of_the_other_workflow(which: Forge) -> None:
+    uses = re.findall(r"uses: (.*)", files_with_bot(which)[BOT_PATHS[which]])
+    assert uses == re.findall(r"uses: (.*)", text_of(which))
+
+
+@pytest.mark.parametrize("which", ACTIONS)
+def test_secrets_go_to_the_one_step_that_needs_them_by_its_environment(which: Forge) -> None:
+    text = files_with_bot(which)[BOT_PATHS[which]]
+    job = bot_job(which)
+    wanted = {
+        name: f"${{{{ secrets.{name} }}}}" for name in ("EXTCP_FORGE_TOKEN", "EXTCP_KUBECONFIG")
+    }
+    assert [step["env"] for step in job["steps"] if "env" in step] == [wanted]
+    assert text.count("${{") == len(wanted)
+    assert "secrets" not in str(job["env"])
+
+
+def test_gitlab_runs_the_bot_on_its_schedules_alone_and_one_at_a_time() -> None:
+    job = bot_job(Forge.GITLAB)
+    assert job["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "schedule"'}]
+    assert job["resource_group"] == "extcp-bot"
+    assert job["timeout"] == "60 minutes"
+
+
+@pytest.mark.parametrize("which", EVERY)
+def test_the_bot_is_installed_and_reconciles(which: Forge) -> None:
+    everything = "\n".join(bot_scripts(which))
+    assert '"extcp-gitops==$EXTCP_GITOPS_VERSION"' in everything
+    assert everything.rstrip().endswith("extcp-bot reconcile")
+
+
+@pytest.mark.parametrize("which", ACTIONS)
+@pytest.mark.parametrize("code", [0, 1, 5])
+def test_the_kubeconfig_is_a_private_file_for_as_long_as_the_bot_runs(
+    which: Forge, code: int, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    program(
+        tools,
+        "extcp-bot",
+        f'stat -c %a "$KUBECONFIG"; cat "$KUBECONFIG"; echo "${{EXTCP_KUBECONFIG-}}"; exit {code}',
+    )
+    for name in ("mktemp", "cat", "rm", "stat"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    (script,) = (each for each in bot_scripts(which) if "extcp-bot reconcile" in each)
+    done = run(script, cwd=tmp_path, path=tools, EXTCP_KUBECONFIG="kind: Config")
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout == "600\nkind: Config\n\n"
+    assert list(tmp_path.iterdir()) == [tools]
+
+
+def test_zizmor_finds_nothing_in_what_github_runs(tmp_path: Path) -> None:
+    for path, text in files_with_bot(Forge.GITHUB).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    zizmor = Path(sys.executable).parent / "zizmor"
+    done = subprocess.run(
+        [zizmor, "--offline", "--format=json", "--no-config", tmp_path / ".github"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

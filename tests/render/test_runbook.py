@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 
 from extcp_gitops.inventory.model import (
+    Bot,
     CAType,
     CertificateAuthority,
     Cluster,
     ControlPlane,
     Destination,
+    Forge,
     GatewayTLS,
+    InClusterBot,
     Inventory,
     Issuer,
     Mesh,
@@ -303,3 +306,53 @@ def test_roots_as_the_inventory_has_them() -> None:
 def test_only_a_self_signed_authority_is_backed_up_from_the_config_cluster() -> None:
     assert "istio-ca-secret" in section(readme(HOST), "A config cluster is gone")
     assert "istio-ca-secret" not in readme(*VARIANTS["plugged-in"])
+
+
+# The bot
+
+POD = InClusterBot("registry.example.com/bot@sha256:0", "forge", "tools")
+WITH_KUBECONFIG = InClusterBot("registry.example.com/bot@sha256:0", "forge", "tools", "clusters")
+
+
+def with_bot(bot: Bot, forge: Forge = Forge.GITHUB) -> str:
+    inventory = mesh(HOST)
+    repository = replace(inventory.mesh.repository, forge=forge)
+    changed = replace(inventory.mesh, bot=bot, repository=repository)
+    return runbook.readme(Inventory(changed, inventory.clusters))
+
+
+def test_a_mesh_without_a_bot_does_not_speak_of_one() -> None:
+    assert "extcp-bot" not in readme(HOST)
+
+
+@pytest.mark.parametrize("forge", [Forge.GITHUB, Forge.GITEA, Forge.GITLAB])
+@pytest.mark.parametrize(
+    "bot",
+    [Bot("*/30 * * * *"), Bot(None, POD), Bot("*/30 * * * *", WITH_KUBECONFIG)],
+    ids=["schedule", "cluster", "both"],
+)
+def test_with_a_bot_its_form_stays(bot: Bot, forge: Forge) -> None:
+    text = with_bot(bot, forge)
+    assert "\n\n\n" not in text
+    assert not re.search(r"[ \t]$", text, re.MULTILINE)
+    assert not re.search(r"^ (?! )", text, re.MULTILINE)
+    found = section(text, "The bot")
+    assert ("### On the forge" in found) is (bot.schedule is not None)
+    assert ("### In the external cluster" in found) is (bot.in_cluster is not None)
+    assert "extcp-gitops.io/mesh=mesh1" in found
+
+
+def test_the_bots_secrets_are_made_and_never_shown() -> None:
+    text = section(with_bot(Bot(None, WITH_KUBECONFIG)), "The bot")
+    create = ["kubectl", "--context=$CTX_EXTERNAL", "--namespace=tools", "create", "secret"]
+    made = [words for words in commands(text) if words[:5] == create]
+    assert [words[5:] for words in made] == [
+        ["generic", "forge", "--from-file=token=forge-token"],
+        ["generic", "clusters", "--from-file=config=kubeconfig"],
+    ]
+    assert "`mesh1.ext.bot`" in text
+
+
+def test_gitlab_is_told_of_the_times() -> None:
+    assert "pipeline schedule" in with_bot(Bot("*/30 * * * *"), Forge.GITLAB)
+    assert "`*/30 * * * *`" in with_bot(Bot("*/30 * * * *"), Forge.GITLAB)

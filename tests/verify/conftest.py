@@ -39,6 +39,19 @@ def ip_address(
     return Scene.of(root, kustomize)
 
 
+@pytest.fixture(scope="session")
+def with_bot(
+    tmp_path_factory: pytest.TempPathFactory,
+    istioctl_path: Path,
+    kustomize: Path,
+    render_cache: Path,
+) -> Scene:
+    """A mesh whose bot runs in the external cluster."""
+    root = tmp_path_factory.mktemp("with-bot")
+    repositories.create(root, repositories.with_bot(), istioctl_path, render_cache)
+    return Scene.of(root, kustomize)
+
+
 @pytest.fixture
 def tools(tmp_path: Path, kustomize: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put kustomize on PATH."""
