@@ -35,7 +35,10 @@ _ROUTE: Final = (
     "where only the external cluster reaches it, run the bot there; else mend the route or, with "
     "--server, the address in the Secret"
 )
-_DELIVER: Final = "deliver the credential again: README.md, {steps}"
+_DELIVER: Final = (
+    "deliver the credential again: README.md, {steps}; then see whether istiod takes it up "
+    "(EXTCP-H08)"
+)
 # The label says that this is one of the remote clusters; istio-kubeconfig must not bear it.
 _DELIVER_COMMAND: Final = (
     "istioctl --context {context} --namespace {namespace} create-remote-secret --type={type} "

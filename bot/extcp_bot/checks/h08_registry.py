@@ -92,6 +92,14 @@ NOT_SYNCED = Problem(
     "go on by itself, restart the replica",
     _RESTART,
 )
+STOPPED = Problem(
+    "stopped",
+    "istiod has stopped reading the cluster: it could not take up a new kubeconfig in the remote "
+    "secret. Istio 1.29.1 never can, and then looks at no other remote secret (istio#59875).",
+    "where EXTCP-H05 and EXTCP-H06 are healthy, restart istiod; proxies keep what they know "
+    "meanwhile. A remote secret that is deleted and made anew does not lead there",
+    "kubectl --context {external} --namespace {namespace} rollout restart deployment/istiod",
+)
 STALE = Problem(
     "stale",
     "istiod says that the cluster is synced and has other addresses of its Pods than it has.",
@@ -99,6 +107,8 @@ STALE = Problem(
     "cluster loses all of its endpoints; then restart the replica",
     _RESTART,
 )
+
+_OF_STATUS: Final = {registry.SYNCING: SYNCING, registry.CLOSED: STOPPED}
 
 
 @check(
@@ -127,6 +137,7 @@ STALE = Problem(
         REPLICA_LACKS,
         SYNCING,
         NOT_SYNCED,
+        STOPPED,
         STALE,
     ),
 )
@@ -139,7 +150,8 @@ async def look(target: Target) -> AsyncIterator[Observation]:
     clusters that are missing or too many; then, for each cluster, whether the addresses behind its
     Services that `/debug/endpointShardz` shows are those of its EndpointSlices now. Services that
     changed in the last 15 seconds are left out, and of a large cluster the first 100 EndpointSlices
-    are compared. User reports: istio#33799, #38440, #45992, #58047, #60612, #60920, #61043.
+    are compared. User reports: istio#33799, #38440, #45992, #58047, #59875, #60612, #60920,
+    #61043.
     """
     look_at = _of_the_plane if target.is_external else _of_the_cluster
     async for seen in look_at(target):
@@ -246,7 +258,7 @@ def _of_the_members(
         if member is None:
             yield REPLICA_LACKS.at(target, place, found="not there", wanted=name, pod=replica.name)
         elif member.status != registry.SYNCED:
-            problem = SYNCING if member.status == registry.SYNCING else NOT_SYNCED
+            problem = _OF_STATUS.get(member.status, NOT_SYNCED)
             found = f"{name}: {member.status}"
             yield problem.at(target, place, found=found, wanted=registry.SYNCED, pod=replica.name)
 

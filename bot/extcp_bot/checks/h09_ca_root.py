@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 GONE: Final = 60.0
 """Seconds since a leader's last word; it says one every 7.5 s, and 30 s after it another leads."""
 RENEWING: Final = 15.0
-"""Seconds since the last word of a leader that certainly is alive."""
+"""Seconds since the last word of a leader that may well be alive."""
 NEW: Final = 30.0
 """Seconds in which istiod may not have come to a new namespace, or to a new Secret, yet."""
 _SHOWN: Final = 5
@@ -114,6 +114,20 @@ class _State(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class _Pods:
+    """Those of this istiod."""
+
+    names: set[str]
+    youngest: datetime | None
+
+    def were_settled(self, time: datetime) -> bool:
+        """Whether at that time none had just taken the place of one that is gone by now."""
+        if not self.names:
+            return False
+        return self.youngest is None or (time - self.youngest).total_seconds() > GONE
+
+
+@dataclass(frozen=True, slots=True)
 class _Lock:
     """What the lock says, and in words for people."""
 
@@ -161,8 +175,9 @@ async def look(target: Target) -> AsyncIterator[Observation]:
     `topology.istio.io/controlPlaneClusters` of that namespace. It looks there once, when it is
     given the remote secret: where the namespace or its annotation comes later, the cluster is
     `synced` and never gets a root (the join-order trap). Looked at are the annotation; whether the
-    lock's holder is a Pod of this istiod and has renewed it within the last minute; and whether
-    each injected namespace has a root, and the same one. User reports: istio#22463, #29659, #32244,
+    lock's holder is a Pod of this istiod and has renewed it within the last minute, where the
+    holder may have been a Pod that is gone if istiod was restarted just then; and whether each
+    injected namespace has a root, and the same one. User reports: istio#22463, #29659, #32244,
     #41389.
     """
     own = await namespaces.of_control_plane(target)
@@ -170,9 +185,9 @@ async def look(target: Target) -> AsyncIterator[Observation]:
         place = f"Namespace {target.plane.namespace}"
         yield NO_NAMESPACE.at(target, place, found="none", wanted="one")
         return
-    pods: set[str] | None = None
+    pods: _Pods | None = None
     try:
-        pods = await istiod.names(target)
+        pods = _Pods(await istiod.names(target), await istiod.youngest(target))
     except CannotLookError as error:
         yield unknown(error.looked_at, error.why, error.remedy)
     found = {name: pem.strip() for name, pem in (await roots.of(target)).items() if _BEGIN in pem}
@@ -203,13 +218,13 @@ def _not_annotated(target: Target, own: Namespace, *, has_roots: bool) -> Observ
     )
 
 
-def _lock(target: Target, leader: Leader | None, pods: set[str] | None) -> _Lock:
+def _lock(target: Target, leader: Leader | None, pods: _Pods | None) -> _Lock:
     """What is to be made of the leader.
 
     Args:
         target: The cluster.
         leader: Who has led there last.
-        pods: Those of istiod, by name; None where they cannot be seen.
+        pods: Those of istiod; None where they cannot be seen.
     """
     place = f"ConfigMap {target.plane.namespace}/{roots.ELECTION}, leader"
     if leader is None or leader.renewed is None:
@@ -222,9 +237,10 @@ def _lock(target: Target, leader: Leader | None, pods: set[str] | None) -> _Lock
     found = f"{holder}, {age:.0f} s ago"
     if age >= GONE:
         return _Lock(place, _State.GONE, found)
-    if leader.holder and (pods is None or leader.holder in pods):
+    if leader.holder and (pods is None or leader.holder in pods.names):
         return _Lock(place, _State.LED, found)
-    is_foreign = leader.holder and age < RENEWING
+    # A Pod that was ended leaves its name in the lock.
+    is_foreign = leader.holder and age < RENEWING and pods and pods.were_settled(leader.renewed)
     return _Lock(place, _State.FOREIGN if is_foreign else _State.CHANGING, found)
 
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from extcp_bot.kube import portforward
 from extcp_bot.kube.failure import CannotLookError, NonsenseError
 from extcp_bot.kube.portforward import Cost, PodPort
-from extcp_bot.live import fields
+from extcp_bot.live import fields, times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from extcp_bot.kube.answers import Object
     from extcp_bot.target import Target
@@ -75,6 +76,16 @@ async def names(target: Target) -> set[str]:
         CannotLookError: The external cluster does not show them.
     """
     return {fields.string(fields.at(pod, "metadata", "name")) for pod in await _pods(target)}
+
+
+async def youngest(target: Target) -> datetime | None:
+    """When the newest of those Pods was made, by the external cluster's clock; raises as above.
+
+    Returns:
+        None where there is no Pod, or none that says it.
+    """
+    created = (fields.at(pod, "metadata", "creationTimestamp") for pod in await _pods(target))
+    return max(filter(None, map(times.parse, created)), default=None)
 
 
 async def ready(target: Target) -> list[Replica]:

@@ -19,6 +19,7 @@ CLUSTERS: Final = "/debug/clusterz"
 ENDPOINTS: Final = "/debug/endpointShardz"
 SYNCED: Final = "synced"
 SYNCING: Final = "syncing"
+CLOSED: Final = "closed"
 _KUBERNETES: Final = "Kubernetes/"
 _SERVICE_WORDS: Final = 3
 _CLUSTER_SET: Final = "clusterset.local"

@@ -176,7 +176,7 @@ def test_a_replica_that_lacks_a_cluster_is_named_and_can_be_restarted(
     [
         ("syncing", "syncing", Severity.WARNING),
         ("timeout", "not-synced", Severity.ERROR),
-        ("closed", "not-synced", Severity.ERROR),
+        ("closed", "stopped", Severity.ERROR),
         ("", "not-synced", Severity.ERROR),
     ],
 )

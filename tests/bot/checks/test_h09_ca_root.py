@@ -192,6 +192,22 @@ def test_an_istiod_of_somebody_else_is_named(mesh: World) -> None:
     assert "EXTCP-H15" in found.remedy
 
 
+@pytest.mark.parametrize(("seconds", "state"), [(50, State.UNKNOWN), (70, State.UNHEALTHY)])
+def test_a_holder_that_istiod_may_have_been_before_its_restart_is_nobody_elses(
+    mesh: World, seconds: int, state: State
+) -> None:
+    created = (NOW - timedelta(seconds=seconds)).isoformat()
+    istiods.put(mesh.external, LEADER, metadata={"creationTimestamp": created})
+    lock(mesh, SECOND, holder="istiod-before")
+    assert state in {each.state for each in mesh.check(CODE, SECOND)}
+
+
+def test_where_istiod_is_away_nobody_else_is_blamed(mesh: World) -> None:
+    lock(mesh, SECOND)
+    del mesh.external.objects[f"{istiods.PODS}/{LEADER}"]
+    assert State.UNKNOWN in {each.state for each in mesh.check(CODE, SECOND)}
+
+
 @pytest.mark.parametrize("holder", ["", "istiod-before"])
 def test_while_one_leader_follows_another_nobody_knows(mesh: World, holder: str) -> None:
     lock(mesh, SECOND, holder=holder, renewed=NOW - timedelta(seconds=20))
