@@ -11,6 +11,8 @@ _COMMANDS = {
     "check": "Prove that the mesh works, or say what is broken.",
     "rbac": "Print the least that the checks need as Roles.",
     "support-bundle": "Pack the evidence about all clusters into one archive.",
+    "credential": "Deliver, rotate and list the credentials that istiod has for the clusters.",
+    "serve": "Reconcile again and again; of several replicas, one acts.",
     "completion": "Print a script that completes commands in your shell.",
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from extcp_bot.checks.model import Check
@@ -73,6 +73,13 @@ class ConnectTo(click.ParamType[tuple[Address, Address]]):
         return asked, instead
 
 
+_CHECK: Final = click.option(
+    "--check",
+    "checks",
+    metavar="CODE|NAME",
+    multiple=True,
+    help="Run this check only, such as EXTCP-H05 or secret-shape; can be given several times.",
+)
 _OPTIONS: Final = (
     click.option(
         "--cluster",
@@ -81,13 +88,7 @@ _OPTIONS: Final = (
         multiple=True,
         help="Look at this cluster only; can be given several times.",
     ),
-    click.option(
-        "--check",
-        "checks",
-        metavar="CODE|NAME",
-        multiple=True,
-        help="Run this check only, such as EXTCP-H05 or secret-shape; can be given several times.",
-    ),
+    _CHECK,
     click.option(
         "--context",
         "contexts",
@@ -144,13 +145,22 @@ _OPTIONS: Final = (
 
 def looks(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options; the command gets its context, and what they say as ``plan``."""
+    return _with(function, _OPTIONS)
 
+
+def reaches(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Those of :func:`looks` but ``--check``, for commands whose checks are their own."""
+    return _with(function, [each for each in _OPTIONS if each is not _CHECK])
+
+
+def _with(
+    function: Callable[..., Any], options: Sequence[Callable[..., Any]]
+) -> Callable[..., Any]:
     @functools.wraps(function)
     def with_plan(
         context: Context,
         *,
         clusters: tuple[str, ...],
-        checks: tuple[str, ...],
         contexts: tuple[tuple[str, str], ...],
         argocd_context: str | None,
         from_argocd: bool,
@@ -159,6 +169,7 @@ def looks(function: Callable[..., Any]) -> Callable[..., Any]:
         connect_to: tuple[tuple[Address, Address], ...],
         workers: int,
         timeout: float,
+        checks: tuple[str, ...] = (),
         **rest: Any,  # noqa: ANN401 - the command's own
     ) -> Any:  # noqa: ANN401 - the command's own
         from extcp_bot.access.resolve import Choice  # noqa: PLC0415 - not for --help
@@ -181,7 +192,7 @@ def looks(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(context, plan=plan, **rest)
 
     wrapped: Callable[..., Any] = click.pass_obj(with_plan)
-    for option in reversed(_OPTIONS):
+    for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import base64
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from extcp_bot.access.model import Secret
 from extcp_gitops.yamlio.dump import scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from extcp_bot.access.model import Secret
 
 _PLAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -39,42 +40,49 @@ class Server:
     tls_name: str = ""
 
 
-def text(name: str, server: Server, ca: bytes, token: Secret) -> Secret:
+@dataclass(frozen=True, slots=True)
+class Kubeconfig:
     """The kubeconfig by which a token opens a cluster.
 
-    Args:
+    Attributes:
         name: Of the cluster, of its user and of the context; without ``/``.
         server: Its API server.
         ca: The PEM that vouches for it.
-        token: The bearer token.
-
-    Returns:
-        YAML that ends with a newline.
+        token: The bearer token; the rest is no secret.
     """
-    word = _scalar(name)
-    authority = base64.b64encode(ca).decode()
-    lines = (
-        "apiVersion: v1",
-        "clusters:",
-        "- cluster:",
-        f"    certificate-authority-data: {authority}",
-        f"    server: {scalar(server.url)}",
-        *([f"    tls-server-name: {scalar(server.tls_name)}"] if server.tls_name else []),
-        f"  name: {word}",
-        "contexts:",
-        "- context:",
-        f"    cluster: {word}",
-        f"    user: {word}",
-        f"  name: {word}",
-        f"current-context: {word}",
-        "kind: Config",
-        "users:",
-        f"- name: {word}",
-        "  user:",
-        f"    token: {_token(token)}",
-        "",
-    )
-    return Secret("\n".join(lines))
+
+    name: str
+    server: Server
+    ca: bytes = field(repr=False)
+    token: Secret
+
+    def reveal(self) -> str:
+        """YAML that ends with a newline, token and all: for the wire alone."""
+        word = _scalar(self.name)
+        authority = base64.b64encode(self.ca).decode()
+        tls_name = self.server.tls_name
+        lines = (
+            "apiVersion: v1",
+            "clusters:",
+            "- cluster:",
+            f"    certificate-authority-data: {authority}",
+            f"    server: {scalar(self.server.url)}",
+            *([f"    tls-server-name: {scalar(tls_name)}"] if tls_name else []),
+            f"  name: {word}",
+            "contexts:",
+            "- context:",
+            f"    cluster: {word}",
+            f"    user: {word}",
+            f"  name: {word}",
+            f"current-context: {word}",
+            "kind: Config",
+            "users:",
+            f"- name: {word}",
+            "  user:",
+            f"    token: {_token(self.token)}",
+            "",
+        )
+        return "\n".join(lines)
 
 
 def _token(token: Secret) -> str:

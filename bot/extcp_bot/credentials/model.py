@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from extcp_bot.access.model import Secret
+    from extcp_bot.credentials.kubeconfig import Kubeconfig
     from extcp_bot.kube.answers import Object
 
 
@@ -24,7 +24,7 @@ class RemoteSecret:
         name: Of the Secret.
         key: Of its data; istiod takes it for the cluster ID (facts F4), except on the config
             cluster's Secret.
-        kubeconfig: YAML, the same bytes each time for the same token.
+        kubeconfig: The same bytes each time for the same token.
         token_secret: Name of the Secret on the remote cluster that the token comes from.
         labels: Of the Secret.
         annotations: Of the Secret.
@@ -34,7 +34,7 @@ class RemoteSecret:
     namespace: str
     name: str
     key: str
-    kubeconfig: Secret = field(repr=False)
+    kubeconfig: Kubeconfig
     token_secret: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from extcp_bot.access import kubeconfig as readable
 from extcp_bot.access.model import Access
-from extcp_bot.credentials import kubeconfig, tokens
-from extcp_bot.credentials.kubeconfig import Server
+from extcp_bot.credentials import tokens
+from extcp_bot.credentials.kubeconfig import Kubeconfig, Server
 from extcp_bot.credentials.model import RemoteSecret, refused
 from extcp_bot.kube import writes
 from extcp_bot.live import credentials, identity
@@ -93,7 +93,7 @@ def of_token(target: Target, token: TokenSecret, server: Server) -> RemoteSecret
         name=name_of(target),
         key=key_of(target),
         # istioctl takes no name with a slash, and on the config cluster nothing reads this one.
-        kubeconfig=kubeconfig.text(target.cluster.slug, server, token.ca, token.token),
+        kubeconfig=Kubeconfig(target.cluster.slug, server, token.ca, token.token),
         token_secret=token.name,
         labels={} if target.is_config else {credentials.LABEL: credentials.LABEL_VALUE},
         annotations={CLUSTER: target.cluster.name},

@@ -8,7 +8,7 @@ has seen, it must have seen one more than before.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot import run
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from extcp_bot.target import Target
 
+SETTLE: Final = 10.0
+"""Seconds from the swap to the first look that counts."""
+INTERVAL: Final = 2.0
+"""Seconds from one look to the next."""
 _EVENTS: Final = "remote_cluster_secret_events_total"
 _REGISTRY: Final = "EXTCP-H08"
 _CREDENTIAL: Final = "EXTCP-H06"
@@ -40,9 +44,9 @@ class Patience:
     """
 
     token: float = 60.0
-    settle: float = 10.0
+    settle: float = field(default_factory=lambda: SETTLE)
     synced: float = 180.0
-    interval: float = 2.0
+    interval: float = field(default_factory=lambda: INTERVAL)
 
 
 async def seen(target: Target) -> Mapping[str, float]:

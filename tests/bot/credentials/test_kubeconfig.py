@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from extcp_bot.access.model import Secret
-from extcp_bot.credentials.kubeconfig import Server, text
+from extcp_bot.access.model import Secret, hide
+from extcp_bot.credentials.kubeconfig import Kubeconfig, Server
 from tests.bot.apiserver import ROOT, TOKEN, ApiServer
 from tests.bot.fleets import PLANE
 from tests.bot.identities import ACCOUNTS, SECRETS, jwt
@@ -153,7 +153,7 @@ def test_equals_that_of_istioctl(
 ) -> None:
     wanted = only(istioctl(istioctl_path, server, tmp_path, name))
     token = Secret(jwt({"sub": "somebody"}))
-    assert text(name, SERVER, ROOT.encode(), token).reveal() == wanted
+    assert Kubeconfig(name, SERVER, ROOT.encode(), token).reveal() == wanted
 
 
 def test_equals_that_of_another_release(
@@ -161,7 +161,7 @@ def test_equals_that_of_another_release(
 ) -> None:
     wanted = only(istioctl(istioctl_other, server, tmp_path, "remote-cluster-2"))
     token = Secret(jwt({"sub": "somebody"}))
-    assert text("remote-cluster-2", SERVER, ROOT.encode(), token).reveal() == wanted
+    assert Kubeconfig("remote-cluster-2", SERVER, ROOT.encode(), token).reveal() == wanted
 
 
 @pytest.mark.parametrize("token", ["1234", "true", "eyJ.a-b_c.d", "a-b"])
@@ -170,7 +170,7 @@ def test_tokens_are_written_as_istioctl_writes_them(
 ) -> None:
     put_token(server, token)
     wanted = only(istioctl(istioctl_path, server, tmp_path, "a"))
-    assert text("a", SERVER, ROOT.encode(), Secret(token)).reveal() == wanted
+    assert Kubeconfig("a", SERVER, ROOT.encode(), Secret(token)).reveal() == wanted
 
 
 def test_the_name_that_tls_is_to_verify(
@@ -180,10 +180,20 @@ def test_the_name_that_tls_is_to_verify(
     wanted = only(istioctl(istioctl_path, server, tmp_path, "a", more))
     where = Server(SERVER.url, "api.example.com")
     token = Secret(jwt({"sub": "somebody"}))
-    assert text("a", where, ROOT.encode(), token).reveal() == wanted
+    assert Kubeconfig("a", where, ROOT.encode(), token).reveal() == wanted
 
 
 @pytest.mark.parametrize("token", ["a: b", "# no", "'", '"', "{", "\\", "*a", "a #b"])
 def test_whatever_a_token_is_made_of_it_is_read_as_it_was(token: str) -> None:
-    written = text("a", SERVER, ROOT.encode(), Secret(token)).reveal()
+    written = Kubeconfig("a", SERVER, ROOT.encode(), Secret(token)).reveal()
     assert yaml.safe_load(written)["users"][0]["user"]["token"] == token
+
+
+def test_only_the_token_is_a_secret() -> None:
+    token = Secret("token-that-nobody-may-see")
+    made = Kubeconfig("a-cluster-with-a-name", SERVER, ROOT.encode(), token)
+    assert token.reveal() not in repr(made)
+    assert (
+        hide(f"a-cluster-with-a-name at {SERVER.url}") == f"a-cluster-with-a-name at {SERVER.url}"
+    )
+    assert token.reveal() not in hide(made.reveal())

@@ -1,0 +1,169 @@
+"""``extcp-bot credential``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from extcp_bot.commands import options
+from extcp_gitops.commands.options import output
+
+if TYPE_CHECKING:
+    from extcp_bot.passes import Plan
+    from extcp_gitops.commands.context import Context
+
+_force = click.option(
+    "--force-release",
+    "forced",
+    metavar="VERSION",
+    multiple=True,
+    help="Trust this release of istiod, such as 1.29.1, although it is known to take another "
+    "credential badly; can be given several times.",
+)
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")
+
+
+@click.group()
+def credential() -> None:
+    """Deliver, rotate and list the remote secrets, by which istiod reaches the clusters.
+
+    They go from the remote cluster straight to the external cluster; no token is printed, and none
+    gets into Git.
+    """
+
+
+@credential.command(
+    epilog="""\b
+Examples:
+  extcp-bot credential deliver --dry-run
+  extcp-bot credential deliver --cluster remote-cluster-2
+  extcp-bot credential deliver --cluster remote-cluster-2 --server https://10.0.0.2:6443
+"""
+)
+@options.reaches
+@click.option(
+    "--server",
+    metavar="URL",
+    default="",
+    help="Where istiod reaches the cluster's API server, with a single --cluster. By default what "
+    "is there, else Argo CD's destination, else where the bot reaches it.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 3600),
+    default=30,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the cluster to make the token.",
+)
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Also a Secret of that name that does not look like a remote secret, and a credential "
+    "that works where istiod's release takes another one badly.",
+)
+@click.option(
+    "--renew",
+    is_flag=True,
+    help="Take it away and make it anew, so that istiod looks at the cluster once more.",
+)
+@_force
+@_dry_run
+@output()
+def deliver(
+    context: Context,
+    *,
+    plan: Plan,
+    server: str,
+    wait: float,
+    overwrite: bool,
+    renew: bool,
+    forced: tuple[str, ...],
+    dry_run: bool,
+    output_format: str,
+) -> int:
+    """Make the remote secret of each cluster as it should be, where it is its turn.
+
+    That is once the control plane's namespace is live on the cluster, with the annotation that
+    istiod looks for once. Where istiod was given the secret before that, it is taken away and made
+    anew. The same inputs cause no write; a Secret of somebody else is left alone.
+
+    The exit code is 0 where all are as they should be, 1 where a person has to decide, 4 where it
+    is not their turn yet or --dry-run has something to do, 5 where a cluster could not be asked.
+    """
+    from extcp_bot.commands.delivering import Delivering  # noqa: PLC0415 - not for --help
+    from extcp_bot.credentials.deliver import Wish  # noqa: PLC0415
+
+    if server and len(plan.clusters) != 1:
+        raise click.UsageError("--server is for a single --cluster.")
+    wish = Wish(server, overwrite, renew, frozenset(forced), wait)
+    return Delivering(context, plan, output_format, dry_run=dry_run).deliver(wish)
+
+
+@credential.command(
+    epilog="""\b
+Examples:
+  extcp-bot credential rotate --cluster remote-cluster-2 --dry-run
+  extcp-bot credential rotate --cluster remote-cluster-2
+  extcp-bot credential rotate --cluster remote-cluster-1    # the config cluster: restarts istiod
+"""
+)
+@options.reaches
+@click.option(
+    "--wait",
+    type=click.FloatRange(1, 3600),
+    default=180,
+    show_default=True,
+    metavar="SECONDS",
+    help="For every replica of istiod to take the new one up.",
+)
+@_force
+@_dry_run
+@output()
+def rotate(
+    context: Context,
+    *,
+    plan: Plan,
+    wait: float,
+    forced: tuple[str, ...],
+    dry_run: bool,
+    output_format: str,
+) -> int:
+    """Give istiod another token for a cluster, and take the old one away.
+
+    The new one is made, proven with real calls, given to istiod, and watched at every replica; only
+    then is the old one removed. Interrupted anywhere, run again it goes on. It is refused on
+    releases of Istio that are known to lose endpoints by it.
+
+    The exit code is 0 where it is done, 1 where a person has to decide, 4 where something is still
+    to be waited for or --dry-run has something to do, 5 where a cluster could not be asked.
+    """
+    from extcp_bot.commands.delivering import Delivering  # noqa: PLC0415 - not for --help
+    from extcp_bot.credentials.rotate import Wish  # noqa: PLC0415
+    from extcp_bot.credentials.watching import Patience  # noqa: PLC0415
+
+    if not plan.clusters:
+        raise click.UsageError("Name each cluster with --cluster: nothing is rotated unasked.")
+    wish = Wish(frozenset(forced), Patience(synced=wait), context.say)
+    return Delivering(context, plan, output_format, dry_run=dry_run).rotate(wish)
+
+
+@credential.command(
+    name="list",
+    epilog="""\b
+Examples:
+  extcp-bot credential list
+  extcp-bot credential list --cluster remote-cluster-2 --output json
+""",
+)
+@options.reaches
+@output()
+def list_credentials(context: Context, *, plan: Plan, output_format: str) -> int:
+    """List the remote secrets: key, age, the token's end, and whether the cluster accepts it now.
+
+    The exit code is as that of check: 0, 1 where one does not work, 5 where nobody could tell.
+    """
+    from extcp_bot.commands.delivering import Delivering  # noqa: PLC0415 - not for --help
+
+    return Delivering(context, plan, output_format, dry_run=True).show()
