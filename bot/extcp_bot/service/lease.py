@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from extcp_bot import threads
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.kube.transport import Limits
 from extcp_bot.kube.writes import ConflictError, Writer
@@ -82,7 +83,8 @@ class Candidacy:
 
     Args:
         place: Which Lease, for whom.
-        access: Gives the way to the API server, anew for each try: tokens of Pods live an hour.
+        access: Gives the way to the API server, anew for each try: tokens of Pods live an hour. May
+            block.
         timing: How long who waits.
         now: The clock; tests set it.
     """
@@ -130,7 +132,7 @@ class Candidacy:
                 as long as :attr:`remaining` says.
         """
         began = self._now()
-        async with Writer(self._access(), LIMITS) as api:
+        async with Writer(await threads.run(self._access), LIMITS) as api:
             try:
                 won = await self._stand(api)
             except ConflictError:  # somebody was faster
@@ -148,7 +150,7 @@ class Candidacy:
         self._renewed = _NEVER  # first: whatever comes of the request, this replica acts no more
         spec = {**_spec(self._seen), "holderIdentity": "", "leaseDurationSeconds": 1}
         try:
-            async with Writer(self._access(), LIMITS) as api:
+            async with Writer(await threads.run(self._access), LIMITS) as api:
                 await self._replace(api, {**spec, "renewTime": _micro_time()})
         except CannotLookError:
             return  # it runs out by itself

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from extcp_bot.result import Report
     from extcp_bot.service.gate import Gate
-    from extcp_bot.service.status import Status
+    from extcp_bot.service.status import Passes, Status
     from extcp_gitops.inventory.model import Inventory
 
 
@@ -33,14 +33,14 @@ class Done:
             look.
         open: Open proposals by their kind.
         candidates: Clusters that could join.
-        trouble: What it could not do, in words; empty where it did all that was to be done.
+        troubles: What it could not do, each as one harmless line; the rest is done.
         wait: Seconds that a forge wants to be left alone.
     """
 
     found: tuple[Report, Inventory] | None = None
     open: Mapping[str, int] = field(default_factory=dict)
     candidates: int = 0
-    trouble: str = ""
+    troubles: tuple[str, ...] = ()
     wait: float = 0.0
 
 
@@ -74,40 +74,47 @@ async def repeat(one: OnePass, status: Status, say: Callable[[str], None], gate:
     while True:
         began = time.monotonic()
         status.moved()
-        before = gate.writes
+        before, wait = gate.writes, 0.0
         try:
             async with asyncio.timeout(PASS_LIMIT):
                 done = await one(gate)
         except ClosedError:
             return
         except (ExtcpError, ForgeError, CannotLookError, TimeoutError) as error:
-            done = Done(trouble=_words(error), wait=_wait(error))
+            _note_failure(status.passes, _words(error), say)
+            wait = _wait(error)
+        else:
+            _note(status, done, time.monotonic() - began, say)
+            wait = done.wait
+            for line in changes.changes(done.found[0]) if done.found else ():
+                say(line)
         finally:
             status.passes.writes += gate.writes - before
-        _note(status, done, time.monotonic() - began, say)
-        if done.found is not None:
-            for line in changes.changes(done.found[0]):
-                say(line)
         status.moved()
         left = status.interval - (time.monotonic() - began)
-        await asyncio.sleep(max(left, done.wait, 0.0))
+        await asyncio.sleep(max(left, wait, 0.0))
 
 
 def _note(status: Status, done: Done, seconds: float, say: Callable[[str], None]) -> None:
     passes = status.passes
-    if done.trouble:
-        passes.failed += 1
-        if done.trouble != passes.trouble:
-            say(done.trouble)
-    else:
-        passes.complete += 1
-        passes.ended, passes.seconds = time.time(), seconds
-        passes.open, passes.candidates = done.open, done.candidates
-        if passes.trouble:
-            say("passes are complete again")
-    passes.trouble = done.trouble
+    if passes.failure:
+        say("passes are complete again")
+    for line in done.troubles:
+        if line not in passes.troubles:
+            say(line)
+    passes.complete += 1
+    passes.failure, passes.troubles = "", done.troubles
+    passes.ended, passes.seconds = time.time(), seconds
+    passes.open, passes.candidates = done.open, done.candidates
     if done.found is not None:
         status.latest.take(*done.found)
+
+
+def _note_failure(passes: Passes, why: str, say: Callable[[str], None]) -> None:
+    passes.failed += 1
+    if why != passes.failure:
+        say(why)
+    passes.failure = why
 
 
 def _words(error: Exception) -> str:

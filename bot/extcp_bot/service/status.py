@@ -31,7 +31,8 @@ class Passes:
         complete: Passes that came to their end.
         failed: Passes that did not.
         writes: Writes that came to their end, in all passes.
-        trouble: Why the newest pass failed; empty where it did not.
+        failure: Why the newest pass failed; empty where it did not.
+        troubles: What the newest complete pass could not do.
         ended: When the newest complete pass ended, in seconds since 1970; 0 before the first.
         seconds: How long it took.
         open: Open proposals by their kind, as the newest complete pass left them.
@@ -41,7 +42,8 @@ class Passes:
     complete: int = 0
     failed: int = 0
     writes: int = 0
-    trouble: str = ""
+    failure: str = ""
+    troubles: tuple[str, ...] = ()
     ended: float = 0.0
     seconds: float = 0.0
     open: Mapping[str, int] = field(default_factory=dict)
@@ -82,14 +84,14 @@ class Status:
     def is_ready(self) -> bool:
         """Whether it acts without trouble, or could begin to."""
         if self.standing.acting:
-            return not self.passes.trouble
+            return not self.passes.failure
         return not self.standing.trouble
 
     def words(self) -> str:
         """One line for people."""
         if self.standing.acting:
             done = f"{self.passes.complete} passes complete, {self.passes.failed} failed"
-            return f"acting; {done}{self._but(self.passes.trouble)}"
+            return f"acting; {done}{self._but(self.passes.failure)}"
         holder = self.standing.holder or "nobody"
         return f"standing by; {holder} holds the lease{self._but(self.standing.trouble)}"
 
@@ -136,6 +138,11 @@ class Status:
                 passes.ended,
             ),
             ("last_pass_seconds", "How long the newest complete pass took.", passes.seconds),
+            (
+                "troubles",
+                "Proposals and clusters that the newest complete pass could not see to.",
+                len(passes.troubles),
+            ),
             ("candidates", "Clusters that could join the mesh.", passes.candidates),
         ):
             kind = "counter" if name.endswith("_total") else "gauge"

@@ -44,7 +44,7 @@ def test_a_pass_leaves_what_it_came_to() -> None:
     found = (report(inventory, bad(inventory, "remote-cluster-1")), inventory)
     played = Played(Done(found, {"add-cluster": 1}, candidates=2), Done(found))
     own = played.status.passes
-    assert (own.complete, own.failed, own.trouble) == (2, 0, "")
+    assert (own.complete, own.failed, own.failure) == (2, 0, "")
     assert (own.open, own.candidates) == ({}, 0)
     assert own.ended > 0
     assert played.status.latest.found == found
@@ -87,14 +87,20 @@ def test_a_pass_that_fails_is_said_once_and_made_up_for(error: Exception, words:
     played = Played(error, error, Done())
     assert played.said == [words, "passes are complete again"]
     assert (played.status.passes.complete, played.status.passes.failed) == (1, 2)
-    assert played.status.passes.trouble == ""
-    assert Played(error).status.passes.trouble == words
+    assert played.status.passes.failure == ""
+    assert Played(error).status.passes.failure == words
 
 
-def test_trouble_leaves_what_the_last_complete_pass_knew() -> None:
-    played = Played(Done(open={"add-cluster": 1}), Done(trouble="half of it"))
+def test_a_pass_that_fails_leaves_what_the_last_complete_one_knew() -> None:
+    own = Played(Done(open={"addition": 1}), ForgeError("it is away", "wait")).status.passes
+    assert (own.open, own.failure, own.failed) == ({"addition": 1}, "it is away; wait", 1)
+
+
+def test_what_a_pass_could_not_do_is_said_while_it_is_new() -> None:
+    played = Played(Done(troubles=("a", "b")), Done(troubles=("b", "c")), Done())
+    assert played.said == ["a", "b", "c"]
     own = played.status.passes
-    assert (own.open, own.trouble, own.failed) == ({"add-cluster": 1}, "half of it", 1)
+    assert (own.complete, own.failed, own.troubles) == (3, 0, ())
 
 
 def test_a_bug_is_no_trouble_of_the_mesh() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from extcp_bot.forge.model import ForgeError
 from extcp_bot.service.lease import Candidacy, Timing
 from extcp_bot.service.passes import Done
 from extcp_bot.service.server import identity, serve
@@ -32,6 +33,7 @@ class Served:
         self.status = Status(interval=0.01)
         self.said: list[str] = []
         self.done = Done()
+        self.failure: Exception | None = None
         self.heard = asyncio.Event()
         work = serve(self._one, self.status, candidacy, (host, 0), self._say)
         self.task = asyncio.ensure_future(work)
@@ -39,6 +41,8 @@ class Served:
     async def _one(self, gate: Gate) -> Done:
         with gate.write():
             pass
+        if self.failure is not None:
+            raise self.failure
         return self.done
 
     def _say(self, line: str) -> None:
@@ -113,7 +117,7 @@ def test_alone_it_acts_at_once_and_shows_what_it_found() -> None:
         assert (await served.get("/"))[1].startswith("acting; ")
         assert (await served.get("/report", Host="evil.example.com"))[0] == 421
         assert (await served.get("/etc/passwd"))[0] == 404
-        served.done = Done(trouble="the forge is away")
+        served.failure = ForgeError("the forge is away", "wait")
         await served.until("/readyz", "the forge is away")
         assert (await served.get("/readyz"))[0] == 503
         assert (await served.get("/healthz"))[0] == 200

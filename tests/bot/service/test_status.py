@@ -22,7 +22,7 @@ def test_a_replica_that_acts_without_trouble() -> None:
 
 
 def test_a_replica_that_acts_with_trouble() -> None:
-    status = Status(60, Standing(acting=True), Passes(failed=1, trouble="the forge is away"))
+    status = Status(60, Standing(acting=True), Passes(failed=1, failure="the forge is away"))
     assert (status.is_well, status.is_ready) == (True, False)
     assert status.words().endswith("0 passes complete, 1 failed; the forge is away")
 
