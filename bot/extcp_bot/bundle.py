@@ -67,7 +67,7 @@ class Bundle:
     """
 
     limit: int = LIMIT
-    members: dict[str, bytes] = field(default_factory=dict)
+    members: dict[str, bytes] = field(default_factory=dict, repr=False)
     missing: list[str] = field(default_factory=list)
     _size: int = 0
 

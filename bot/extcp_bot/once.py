@@ -37,6 +37,9 @@ class Once:
             work: Begins it.
         """
         its = self._works.get(key)
+        if its is not None and its.task.done() and not its.task.cancelled():
+            done: T = its.task.result()
+            return done
         if its is None:
             its = self._works[key] = _Work(asyncio.ensure_future(work()))
             its.task.add_done_callback(_see_error)
@@ -55,6 +58,11 @@ class Once:
         for key, its in self._works.items():
             if its.task.done() and not its.task.cancelled():
                 yield key, its.task.exception() or its.task.result()
+
+    def forget(self) -> None:
+        """Keep nothing of what is done; what is under way goes on."""
+        for key in [key for key, its in self._works.items() if its.task.done()]:
+            del self._works[key]
 
     async def close(self) -> None:
         """End what is under way; what is done stays."""

@@ -33,6 +33,7 @@ class Plan:
         clusters: Names; none for all.
         connect_to: Where addresses of control planes lead in place of what DNS says.
         pace: How many at once, how long.
+        keeps_reads: Whether what was read of each cluster stays, as a support bundle wants it.
     """
 
     root: Path
@@ -41,6 +42,7 @@ class Plan:
     clusters: tuple[str, ...] = ()
     connect_to: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     pace: run.Pace = field(default_factory=run.Pace)
+    keeps_reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class Pass:
 
     plan: Plan
     fleet: Fleet
-    work: tuple[run.Job, ...]
-    report: Report
+    work: tuple[run.Job, ...] = field(repr=False)
+    report: Report = field(repr=False)
 
     @classmethod
     async def begin(cls, plan: Plan) -> Pass:
@@ -68,6 +70,7 @@ class Pass:
         """
         fleet = await resolve.fleet(plan.root, plan.choice)
         fleet.connect_to = {**fleet.connect_to, **plan.connect_to}
+        fleet.keeps_reads = plan.keeps_reads
         work = tuple(run.jobs(fleet, plan.checks, plan.clusters))
         return cls(plan, fleet, work, run.new_report(fleet, work))
 

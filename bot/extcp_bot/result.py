@@ -33,6 +33,8 @@ def clean(text: str) -> str:
     Credentials are taken out; control characters, direction marks and everything else that a
     terminal or a reader would obey and not see becomes ``\u001b`` and the like.
     """
+    if text == "":  # most fields of a healthy result
+        return text
     if len(text) > _SCANNED:  # not within a word: half a token would not be known for one
         words = text[:_SCANNED].rsplit(None, 1)
         text = f"{words[0] if words[1:] else ''} …"

@@ -144,14 +144,17 @@ def new_report(fleet: Fleet, work: Iterable[Job]) -> Report:
 
 
 async def _release(fleet: Fleet, name: str) -> None:
-    """A thousand clusters would hold more connections than a process may have.
+    """A thousand clusters would hold more connections and memory than a process may have.
 
     Those whose objects speak of other clusters, too, are read until the end.
     """
     access = fleet.access.get(name)
     if access is None or isinstance(access, CannotLookError) or name in fleet.hubs:
         return
-    await fleet.api(name).release()
+    api = fleet.api(name)
+    await api.release()
+    if not fleet.keeps_reads:
+        api.forget()
 
 
 async def _run(job: Job, seconds: float, results: list[Result]) -> None:

@@ -61,6 +61,8 @@ class Fleet:
         lookup: The IP addresses of a host; tests set it.
         plugins: Runs the programs that kubeconfigs and cluster Secrets name for a credential; None
             refuses to.
+        keeps_reads: Whether what was read of a cluster stays when its checks are done, for whoever
+            wants to see it; of a thousand clusters that is more than a hundred megabytes.
         once: What several checks want done once, other than reads of API servers.
     """
 
@@ -76,6 +78,7 @@ class Fleet:
     connect_to: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     lookup: Lookup = dns.lookup
     plugins: Plugins | None = None
+    keeps_reads: bool = False
     once: Once = field(default_factory=Once, init=False, repr=False)
     _clients: dict[str, Client] = field(default_factory=dict, init=False, repr=False)
 
@@ -138,7 +141,7 @@ class Target:
         plane: The control plane that it belongs to.
     """
 
-    fleet: Fleet
+    fleet: Fleet = field(repr=False)  # or each of a thousand targets would write out all clusters
     cluster: Cluster
     plane: ControlPlane
 

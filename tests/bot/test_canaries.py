@@ -185,6 +185,7 @@ def _saying(code: int, *, html: bool = False) -> Handler:
 def looked(mesh: World) -> Pass:
     """All checks on all clusters, with all that they have read."""
     checks = tuple(all_checks().values())
+    mesh.fleet.keeps_reads = True
     work = tuple(run.jobs(mesh.fleet, checks))
     plan, report = Plan(mesh.fleet.root, Choice(), checks), run.new_report(mesh.fleet, work)
     one = Pass(plan, mesh.fleet, work, report)

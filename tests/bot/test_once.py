@@ -40,6 +40,33 @@ def test_each_key_is_work_of_its_own() -> None:
     assert asyncio.run(main()) == ["a", "b"]
 
 
+def test_what_is_forgotten_is_done_again_and_what_is_under_way_goes_on() -> None:
+    begun: list[str] = []
+
+    async def main() -> None:
+        once, over = Once(), asyncio.Event()
+
+        async def work() -> None:
+            begun.append("work")
+
+        async def long() -> str:
+            begun.append("long")
+            await over.wait()
+            return "long"
+
+        await once("work", work)
+        waiting = asyncio.ensure_future(once("long", long))
+        await asyncio.sleep(0)
+        once.forget()
+        assert list(once.done()) == []
+        await once("work", work)
+        over.set()
+        assert [await waiting, await once("long", long)] == ["long", "long"]
+
+    asyncio.run(main())
+    assert begun == ["work", "long", "work"]
+
+
 def test_a_failure_is_remembered_too() -> None:
     begun = 0
 

@@ -337,3 +337,16 @@ def test_what_is_said_is_clean() -> None:
     (found,) = report_of(check(look), clusters=(SECOND,)).results
     assert (found.looked_at, found.found) == ("a place", "\\u001b[31mred")
     assert len(found.remedy) == 600
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_was_read_of_a_cluster_is_kept_where_somebody_wants_it(*, keeps: bool) -> None:
+    async def look(target: Target) -> AsyncIterator[Observation]:
+        await target.api.list("/api/v1/namespaces")
+        yield healthy("namespaces", "read")
+
+    with world() as mesh:
+        mesh.fleet.keeps_reads = keeps
+        report_of(check(look), mesh=mesh.fleet, pace=run.Pace(check=5.0))
+        left = {name: len(mesh.fleet.api(name).seen()) for name in (CONFIG, SECOND)}
+    assert left == {CONFIG: 1, SECOND: int(keeps)}  # the config cluster is read for others, too

@@ -76,6 +76,11 @@ def test_argo_cd_that_nobody_can_reach_says_why() -> None:
         fleet().argocd_api  # noqa: B018 - it raises
 
 
+def test_a_target_writes_itself_out_without_the_whole_fleet() -> None:
+    found = fleet()
+    assert CONFIG not in repr(target(found, SECOND)).replace(f"config_cluster='{CONFIG}'", "")
+
+
 def test_hubs_are_what_other_clusters_lean_on() -> None:
     assert fleet().hubs == {EXTERNAL, CONFIG}
 

@@ -62,6 +62,9 @@ def hide(text: str) -> str:
 
 def _hidden(match: re.Match[str]) -> str:
     word, shown, at, rest = match[0], "", 0, 0
+    begins = [word[at : at + _SHORTEST] for at in range(len(word) - _SHORTEST + 1)]
+    if _KNOWN.keys().isdisjoint(begins):  # nearly always, and quick to see
+        return word
     while at <= len(word) - _SHORTEST:
         forms = _KNOWN.get(word[at : at + _SHORTEST], ())
         known = max((_length(form, word, at) for form in forms), default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def support_bundle(context: Context, *, plan: Plan, output: Path | None) -> int:
 
     async def collect() -> tuple[Pass, Bundle]:
         progress = showing.Progress()
-        one = await Pass.begin(plan)
+        one = await Pass.begin(replace(plan, keeps_reads=True))
         options.require_work(plan, len(one.work))
         try:
             await one.carry_out(progress)

@@ -7,6 +7,7 @@ have no time limit of their own; they are built on aiohttp too.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import urlencode
@@ -80,6 +81,10 @@ class Client:
         """
         return {_written(key): read for key, read in self._reads.done()}
 
+    def forget(self) -> None:
+        """Keep nothing of what has been read; whoever asks again reads again."""
+        self._reads.forget()
+
     async def release(self) -> None:
         """Keep no connection any longer than somebody uses it; what was read stays."""
         await self._transport.release()
@@ -137,10 +142,9 @@ class Client:
         Raises:
             CannotLookError: As for :meth:`find`.
         """
-        selectors = {"labelSelector": labels, "fieldSelector": fields}
-        query = {name: selector for name, selector in selectors.items() if selector}
+        query = _query(labels, fields)
         accept = _METADATA if metadata_only else JSON
-        key = (path, urlencode(query), accept, at_most, keep)
+        key = (path, query, accept, at_most, keep)
         return await self._reads(key, lambda: self._list(path, query, accept, at_most, keep))
 
     async def create(self, path: str, body: Object, *, dry_run: bool = False) -> Object:
@@ -202,7 +206,7 @@ class Client:
     async def _list(
         self,
         path: str,
-        query: dict[str, str],
+        query: str,
         accept: str,
         at_most: int | None,
         keep: Callable[[Object], Object] | None,
@@ -211,8 +215,9 @@ class Client:
         most = at_most or self._limits.objects
         page = min(self._limits.page, most)
         for _ in range(most // page + _SPARE_PAGES):
-            words = {"limit": page, **query, **({"continue": token} if token else {})}
-            answer = await self._get(f"{path}?{urlencode(words)}", accept)
+            more = f"&{query}" if query else ""
+            more += f"&{urlencode({'continue': token})}" if token else ""
+            answer = await self._get(f"{path}?limit={page}{more}", accept)
             objects, token = self._reader.page(answer, path)
             found += map(keep, objects) if keep else objects
             if not token:
@@ -239,6 +244,13 @@ class Client:
             await asyncio.sleep(min(seconds, self._limits.pause))
             answer = await self._transport.request("GET", path, accept)
         return answer
+
+
+@functools.lru_cache(maxsize=256)
+def _query(labels: str, fields: str) -> str:
+    """Selectors as they stand in an address; the same few for each of a thousand clusters."""
+    selectors = {"labelSelector": labels, "fieldSelector": fields}
+    return urlencode({name: selector for name, selector in selectors.items() if selector})
 
 
 def _written(key: Hashable) -> str:

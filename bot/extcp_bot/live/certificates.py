@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 from dataclasses import dataclass, field
@@ -85,8 +86,12 @@ def of_pem(text: str) -> tuple[Certificate, ...]:
     Raises:
         ValueError: Something else stands there, or a certificate that cannot be read.
     """
-    if not text.strip():
-        return ()
+    return _of_pem(text) if text.strip() else ()
+
+
+@functools.lru_cache(maxsize=64)
+def _of_pem(text: str) -> tuple[Certificate, ...]:
+    """A thousand clusters show the same few bundles, each several times."""
     return tuple(map(Certificate.of, x509.load_pem_x509_certificates(text.encode())))
 
 

@@ -81,11 +81,17 @@ def account(target: Target) -> Account:
 
 
 async def proof(target: Target) -> Proof:
-    """The credential that istiod has for the target's cluster.
+    """The credential that istiod has for the target's cluster, read once.
 
     Raises:
         CannotLookError: There is none that can be tried, or the external cluster does not show it.
     """
+    return await target.fleet.once(
+        ("istiod's credential, read", target.cluster.name), lambda: _proof(target)
+    )
+
+
+async def _proof(target: Target) -> Proof:
     found = await credentials.of_cluster(target)
     key = credentials.CONFIG_KEY if target.is_config else target.cluster.name
     place = f"istiod's credential for {target.cluster.name}"

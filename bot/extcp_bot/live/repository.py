@@ -6,6 +6,7 @@ it was last fetched is preferred to a branch of the same name, and that to the w
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _NO_SUCH_COMMIT: Final = "EXTCP-G040"
 _SHORT: Final = 12
+_KEPT: Final = 256
 _ARGOCD: Final = "argocd"
 _CLUSTERS: Final = "clusters"
 T = TypeVar("T")
@@ -63,19 +65,24 @@ class Tree:
         slugs = self.side.directories(_CLUSTERS)
         return frozenset({_ARGOCD, *(f"{_CLUSTERS}/{slug}/{_ARGOCD}" for slug in slugs)})
 
+    @functools.cached_property
+    def _read(self) -> Callable[[str], list[Object] | None]:
+        """Reads a file; each is asked for several times in a row, and all are many to keep."""
+        return functools.lru_cache(maxsize=_KEPT)(self._load)
+
     def objects(self, path: str) -> list[Object] | None:
         """The objects of a file; None where there is no such file.
 
         Raises:
             CannotLookError: It is no YAML.
         """
+        return _asked(lambda: self._read(path), path)
+
+    def _load(self, path: str) -> list[Object] | None:
         from extcp_gitops.yamlio.load import load_objects  # noqa: PLC0415 - yaml when needed
 
-        def read() -> list[Object] | None:
-            raw = self.side.read(path)
-            return None if raw is None else load_objects(raw)
-
-        return _asked(read, path)
+        raw = self.side.read(path)
+        return None if raw is None else load_objects(raw)
 
 
 async def main(fleet: Fleet) -> Tree:
