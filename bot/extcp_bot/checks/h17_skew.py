@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 # cannot be ahead of control plane." istio.io, Supported Releases, Control Plane/Data Plane Skew.
 _MINORS_BEHIND: Final = 1
 
-# The Kubernetes releases that each release of Istio is tested with: istio.io, Supported Releases.
-_KUBERNETES: Final = {"1.27": (29, 33), "1.28": (30, 34), "1.29": (31, 35)}
-
 _DISCOVERY: Final = "discovery"
 _RESTART: Final = (
     "create its Pods anew, and they get the proxy that istiod brings; a Pod of no Deployment by "
@@ -238,7 +235,7 @@ async def _kubernetes(target: Target) -> AsyncIterator[Observation]:
     istio = Version.parse(target.fleet.inventory.mesh.istio_version)
     running = await versions.of_kubernetes(target.api)
     place = f"Kubernetes of {target.cluster.name}"
-    oldest, newest = _KUBERNETES.get(istio.release if istio else "", (0, 0))
+    oldest, newest = versions.KUBERNETES_OF_ISTIO.get(istio.release if istio else "", (0, 0))
     release = istio.release if istio else "?"
     if running.minor < oldest:
         wanted = f"1.{oldest} to 1.{newest}, for Istio {release}"

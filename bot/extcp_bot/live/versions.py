@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CRD_GROUP: Final = "apiextensions.k8s.io"
 CRDS: Final = "customresourcedefinitions"
 VERSION_LABEL: Final = "app.kubernetes.io/version"
+KUBERNETES_OF_ISTIO: Final = {"1.27": (29, 33), "1.28": (30, 34), "1.29": (31, 35)}
+"""By release of Istio the oldest and the newest Kubernetes 1 that it is tested with (istio.io,
+Supported Releases)."""
 _PART_OF_ISTIO: Final = "app.kubernetes.io/part-of=istio"
 _DOMAIN: Final = ".istio.io"
 _NUMBERS: Final = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,6}))?(?![0-9])")

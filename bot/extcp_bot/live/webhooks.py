@@ -39,6 +39,7 @@ class Webhook:
         seconds: Its time limit.
         namespaces: Its namespaceSelector.
         objects: Its objectSelector.
+        rules: Which requests it is for.
     """
 
     configuration: str
@@ -51,6 +52,7 @@ class Webhook:
     seconds: int
     namespaces: Mapping[str, Any]
     objects: Mapping[str, Any]
+    rules: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def place(self) -> str:
@@ -103,6 +105,11 @@ async def validating(target: Target) -> list[Webhook]:
     return await _read(target.api, VALIDATING, "app=istiod")
 
 
+async def of_all(target: Target) -> list[Webhook]:
+    """The webhooks of everybody on the target's cluster, of both kinds; raises as above."""
+    return [*await _read(target.api, MUTATING, ""), *await _read(target.api, VALIDATING, "")]
+
+
 def own(target: Target, hooks: list[Webhook]) -> list[Webhook]:
     """Those of the target's control plane: the configurations that its bases are rendered with."""
     names = {
@@ -131,6 +138,7 @@ def _webhook(item: Object, hook: Object) -> Webhook:
         fields.number(hook.get("timeoutSeconds")) or _DEFAULT_SECONDS,
         fields.mapping(hook.get("namespaceSelector")),
         fields.mapping(hook.get("objectSelector")),
+        tuple(fields.items(hook.get("rules"))),
     )
 
 
