@@ -92,13 +92,18 @@ def of(target: Target) -> Candidate:
     return target.candidate
 
 
-def target(fleet: Fleet, candidate: Candidate, *, may_probe: bool = True) -> CandidateTarget:
+def may_probe(target: Target) -> bool:
+    """Whether an object of our own may stand in the candidate; see :class:`CandidateTarget`."""
+    return isinstance(target, CandidateTarget) and target.may_probe
+
+
+def target(fleet: Fleet, candidate: Candidate, *, probes: bool = True) -> CandidateTarget:
     """The candidate in a fleet of its own, to which it belongs as if it had joined.
 
     Args:
         fleet: The mesh as it is; nothing of it is changed, and no connection is shared.
         candidate: Without a problem.
-        may_probe: As for :class:`CandidateTarget`.
+        probes: ``may_probe`` of :class:`CandidateTarget`.
     """
     inventory, cluster = fleet.inventory, candidate.as_cluster
     clusters = sorted((*inventory.clusters, cluster), key=lambda each: each.name)
@@ -108,4 +113,4 @@ def target(fleet: Fleet, candidate: Candidate, *, may_probe: bool = True) -> Can
         access={**fleet.access, cluster.name: candidate.access},
     )
     plane = inventory.control_planes[candidate.control_plane]
-    return CandidateTarget(grown, cluster, plane, candidate, may_probe)
+    return CandidateTarget(grown, cluster, plane, candidate, probes)

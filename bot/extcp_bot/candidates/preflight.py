@@ -34,7 +34,7 @@ async def preflight(
     """
     if candidate.problem:
         raise ValueError(f"{candidate.name} cannot be a candidate: {candidate.problem}")
-    target = model.target(fleet, candidate, may_probe=may_probe)
+    target = model.target(fleet, candidate, probes=may_probe)
     work = [run.Job(check, target) for check in all_preflight_checks().values()]
     return await run.run(target.fleet, work, pace)
 
