@@ -9,6 +9,8 @@ from extcp_gitops import commandline
 
 _COMMANDS = {
     "check": "Prove that the mesh works, or say what is broken.",
+    "propose": "Open a pull request that adds or removes a cluster, or pins a root.",
+    "reconcile": "Bring pull requests, and what was merged, to where they should be.",
     "rbac": "Print the least that the checks need as Roles.",
     "support-bundle": "Pack the evidence about all clusters into one archive.",
     "credential": "Deliver, rotate and list the credentials that istiod has for the clusters.",

@@ -73,6 +73,13 @@ class ConnectTo(click.ParamType[tuple[Address, Address]]):
         return asked, instead
 
 
+_CLUSTER: Final = click.option(
+    "--cluster",
+    "clusters",
+    metavar="NAME",
+    multiple=True,
+    help="Look at this cluster only; can be given several times.",
+)
 _CHECK: Final = click.option(
     "--check",
     "checks",
@@ -81,13 +88,7 @@ _CHECK: Final = click.option(
     help="Run this check only, such as EXTCP-H05 or secret-shape; can be given several times.",
 )
 _OPTIONS: Final = (
-    click.option(
-        "--cluster",
-        "clusters",
-        metavar="NAME",
-        multiple=True,
-        help="Look at this cluster only; can be given several times.",
-    ),
+    _CLUSTER,
     _CHECK,
     click.option(
         "--context",
@@ -153,6 +154,11 @@ def reaches(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with(function, [each for each in _OPTIONS if each is not _CHECK])
 
 
+def reaches_all(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Those of :func:`reaches` but ``--cluster``, for commands that are about the whole mesh."""
+    return _with(function, [each for each in _OPTIONS if each not in {_CHECK, _CLUSTER}])
+
+
 def _with(
     function: Callable[..., Any], options: Sequence[Callable[..., Any]]
 ) -> Callable[..., Any]:
@@ -160,7 +166,6 @@ def _with(
     def with_plan(
         context: Context,
         *,
-        clusters: tuple[str, ...],
         contexts: tuple[tuple[str, str], ...],
         argocd_context: str | None,
         from_argocd: bool,
@@ -169,6 +174,7 @@ def _with(
         connect_to: tuple[tuple[Address, Address], ...],
         workers: int,
         timeout: float,
+        clusters: tuple[str, ...] = (),
         checks: tuple[str, ...] = (),
         **rest: Any,  # noqa: ANN401 - the command's own
     ) -> Any:  # noqa: ANN401 - the command's own

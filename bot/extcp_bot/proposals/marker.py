@@ -156,8 +156,13 @@ def _text(value: object) -> str:
     return value
 
 
+def is_sha(value: object) -> bool:
+    """Whether it is the hash of a commit, whole."""
+    return isinstance(value, str) and bool(_SHA.fullmatch(value))
+
+
 def _sha(value: object) -> str:
     text = _text(value)
-    if not _SHA.fullmatch(text):
+    if not is_sha(text):
         raise ValueError("a hash of a commit is wanted")
     return text

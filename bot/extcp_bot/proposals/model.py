@@ -30,11 +30,15 @@ BLOCKED: Final = "extcp:blocked"
 UNKNOWN: Final = "extcp:unknown"
 NEEDS_HUMAN: Final = "extcp:needs-human"
 PROVEN: Final = "extcp:proven"
+GONE: Final = "extcp:gone"
 WITHDRAWN: Final = "extcp:withdrawn"
 DASHBOARD: Final = "extcp:dashboard"
 STATE_LABELS: Final = frozenset({HEALTHY, BLOCKED, UNKNOWN, NEEDS_HUMAN})
 """One of them at most is on an open pull request."""
+END_LABELS: Final = frozenset({PROVEN, GONE})
+"""What a merged pull request has that was seen to its end."""
 
+_PREFIX: Final = "extcp"
 _HASH: Final = 16
 
 
@@ -81,7 +85,19 @@ class Proposal:
 
 def branch_of(kind: Kind, name: str) -> str:
     """The branch of a proposal."""
-    return f"extcp/{kind}/{name.replace('/', names.SLASH)}"
+    return f"{_PREFIX}/{kind}/{name.replace('/', names.SLASH)}"
+
+
+def of_branch(branch: str) -> tuple[Kind, str]:
+    """The kind and the name that a branch is of.
+
+    Raises:
+        ValueError: It is the branch of no proposal.
+    """
+    first, kind, slug = branch.split("/")
+    if first != _PREFIX:
+        raise ValueError(f"{branch} is the branch of no proposal")
+    return Kind(kind), names.cluster_name_of_directory(slug)
 
 
 def hash_of(value: object) -> str:
@@ -115,6 +131,8 @@ class Evidence:
         excused: Codes of checks that ``bot.yaml`` does not require.
         obstacle: Why it cannot be, other than for what the parts say; empty where nothing is.
         is_blind: The obstacle is that nobody could look.
+        decided: What follows from it, where that is not that all of it has to be healthy.
+        unproven: What nobody can look at, as sentences of Markdown.
     """
 
     time: datetime
@@ -122,6 +140,8 @@ class Evidence:
     excused: frozenset[str] = frozenset()
     obstacle: str = ""
     is_blind: bool = False
+    decided: State | None = None
+    unproven: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> State:
@@ -132,6 +152,8 @@ class Evidence:
         """
         if self.obstacle:
             return State.UNKNOWN if self.is_blind else State.UNHEALTHY
+        if self.decided is not None:
+            return self.decided
         codes = {_required(part.report, self.excused).exit_code for part in self.parts}
         if ExitCode.FINDINGS in codes:
             return State.UNHEALTHY

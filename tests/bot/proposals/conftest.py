@@ -1,0 +1,30 @@
+"""A desk for each test: a mesh on a repository of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import repositories
+from tests.bot.proposals import desk as desks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.bot.proposals.desk import Desk
+    from tests.gitea import Gitea
+
+
+@pytest.fixture
+def _programs(kustomize: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https")
+    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
+
+
+@pytest.fixture
+def desk(
+    gitea: Gitea, tmp_path: Path, istioctl_path: Path, render_cache: Path, _programs: None
+) -> Desk:
+    """A mesh of two remote clusters on a real Gitea, without a candidate."""
+    return desks.begin(tmp_path / "mesh", gitea.repository(), istioctl_path, render_cache)
