@@ -162,9 +162,13 @@ class Repository:
         """
         new: dict[str, object] = {"content": base64.b64encode(content.encode()).decode()}
         new |= {"message": f"Add {file}"}
-        there = self.branch(branch) is not None
-        new |= {"branch": branch} if there else {"branch": "main", "new_branch": branch}
+        is_there = self.branch(branch) is not None
+        new |= {"branch": branch} if is_there else {"branch": "main", "new_branch": branch}
         return str(self.call("POST", f"/contents/{quote(file)}", new, by)["commit"]["sha"])
+
+    def delete(self, branch: str) -> None:
+        """Delete a branch."""
+        self.call("DELETE", f"/branches/{quote(branch)}")
 
     def pull_request(self, branch: str, title: str = "A change", by: Account | None = None) -> int:
         """Open a pull request from a branch to main; gives its number."""

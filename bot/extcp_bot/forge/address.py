@@ -42,8 +42,15 @@ def address(forge: Forge, repository_url: str, api_url: str | None = None) -> Ad
 
     Raises:
         ExtcpError: EXTCP-F001, the URL names no repository on such a forge; EXTCP-F002, the API's
-            URL is none that a token may go to; as ``giturl.parse_url``.
+            URL is none that a token may go to, EXTCP-F003, no forge is
+            named; as ``giturl.parse_url``.
     """
+    if forge is Forge.NONE:
+        raise ExtcpError.of(
+            "EXTCP-F003",
+            "mesh.yaml does not say what forge the repository is on",
+            "set spec.repository.forge to gitea, github or gitlab",
+        )
     origin, whole = _parts(parse_url(repository_url))
     segments = whole.removesuffix(".git").strip("/").split("/")
     if len(segments) < _OWNER_AND_NAME or not all(map(_is_segment, segments)):
@@ -85,14 +92,8 @@ def _api(forge: Forge, root: str) -> str:
             return f"{root}/api/v1"
         case Forge.GITLAB:
             return f"{root}/api/v4"
-        case Forge.GITHUB:
+        case _:
             return _github(root)
-        case Forge.NONE:
-            raise ExtcpError.of(
-                "EXTCP-F003",
-                "mesh.yaml does not say what forge the repository is on",
-                "set spec.repository.forge to gitea, github or gitlab",
-            )
 
 
 def _github(root: str) -> str:

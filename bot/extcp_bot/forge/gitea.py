@@ -104,7 +104,7 @@ class Gitea(Hub):
 
     async def _ids_at(self, path: str) -> dict[str, int]:
         try:
-            found = await self._http.list(path, **self.page)
+            found = await self._http.list(path, self.page)
         except ForgeError as error:
             if error.status == MISSING:  # a person has no labels, an organization does
                 return {}

@@ -140,7 +140,7 @@ class GitHub(Hub):
         """Their names; GitHub would make a missing one itself, in grey."""
         if names:
             path = await self._at("/labels")
-            found = Fields.of_list(await self._http.list(path, **self.page), f"GET {path}")
+            found = Fields.of_list(await self._http.list(path, self.page), f"GET {path}")
             # GitHub takes two names for one that differ in case alone.
             there = {each.text("name").casefold() for each in found}
             for name in sorted(names):

@@ -133,7 +133,7 @@ class GitLab:
     async def comments(self, on: PullRequest | Issue) -> list[Comment]:
         """What was said."""
         path = await self._notes(on)
-        found = await self._http.list(path, sort="asc", order_by="created_at", **_PAGE)
+        found = await self._http.list(path, {"sort": "asc", "order_by": "created_at", **_PAGE})
         notes = [each for each in Fields.of_list(found, f"GET {path}") if _is_comment(each)]
         by_id = {each.identity: each for each in map(answers.comment, notes)}
         return [by_id[identity] for identity in sorted(by_id)]
@@ -162,7 +162,7 @@ class GitLab:
         """Whether the bot has awarded eyes."""
         path = f"{await self._notes(on)}/{identity}/award_emoji"
         me = await self.me()
-        found = await self._http.list(path, **_PAGE)
+        found = await self._http.list(path, _PAGE)
         return any(
             each.text("name") == EYES and each.login("user", "username") == me
             for each in Fields.of_list(found, f"GET {path}")
@@ -178,7 +178,7 @@ class GitLab:
     async def status(self, sha: str, context: str) -> CommitStatus | None:
         """The newest status of a name; each branch with the commit can have one."""
         path = await self._at(f"/repository/commits/{quote(sha, safe='')}/statuses")
-        found = await self._http.list(path, name=context, **_PAGE)
+        found = await self._http.list(path, {"name": context, **_PAGE})
         statuses = Fields.of_list(found, f"GET {path}")
         named = [each for each in statuses if each.text("name") == context]
         newest = max(named, key=lambda each: each.number("id"), default=None)
@@ -202,7 +202,7 @@ class GitLab:
     async def issues(self, label: str) -> list[Issue]:
         """The issues with a label."""
         path = await self._at("/issues")
-        found = await self._http.list(path, labels=label, scope="all", **_PAGE)
+        found = await self._http.list(path, {"labels": label, "scope": "all", **_PAGE})
         issues = map(answers.issue, Fields.of_list(found, f"GET {path}"))
         by_number = {each.number: each for each in issues if label in each.labels}
         return [by_number[number] for number in sorted(by_number, reverse=True)]
@@ -280,7 +280,8 @@ class GitLab:
 
     async def _pull_requests(self, **query: str) -> list[PullRequest]:
         path = await self._at("/merge_requests")
-        found = await self._http.list(path, order_by="created_at", sort="desc", **query, **_PAGE)
+        query = {"order_by": "created_at", "sort": "desc", **query, **_PAGE}
+        found = await self._http.list(path, query)
         read = map(answers.pull_request, Fields.of_list(found, f"GET {path}"))
         by_number = {each.number: each for each in read}  # pages move while they are read
         return [by_number[number] for number in sorted(by_number, reverse=True)]
@@ -290,7 +291,7 @@ class GitLab:
         if not names:
             return
         path = await self._at("/labels")
-        found = Fields.of_list(await self._http.list(path, **_PAGE), f"GET {path}")
+        found = Fields.of_list(await self._http.list(path, _PAGE), f"GET {path}")
         for name in sorted(names - {each.text("name") for each in found}):
             new = {"name": name, "color": f"#{LABEL_COLOR}", "description": LABEL_DESCRIPTION}
             await self._http.write("POST", path, new)

@@ -42,12 +42,6 @@ _TRY_AGAIN: Final = frozenset({502, 503, 504})
 _TOO_MUCH: Final = frozenset({403, 429})
 _HOPS: Final = 3
 _ROOTS_BYTES: Final = 1 << 20
-_BROKEN: Final = (
-    aiohttp.ServerDisconnectedError,
-    aiohttp.ClientPayloadError,
-    ConnectionResetError,
-    BrokenPipeError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +133,36 @@ class Http:
         answer = await self._read(path, query)
         return None if answer.status == _MISSING else self._content(f"GET {path}", answer)
 
-    async def list(self, path: str, *, inside: str = "", **query: str) -> list[object]:
+    async def list(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        inside: str = "",
+        may_be_null: bool = False,
+    ) -> list[object]:
         """A list, page by page to its end.
 
         Args:
             path: Of the list.
-            inside: The field of the answer that the list stands in; the answer is one by default.
             query: Of the first page.
+            inside: The field of the answer that the list stands in; the answer is one by default.
+            may_be_null: Whether null is an empty list; otherwise it is nonsense, for what a list
+                does not hold is made.
 
         Raises:
             ForgeError: As for :meth:`get`; also where it has more items than the limit.
         """
         found: list[object] = []
-        following: dict[str, str] | None = query
+        following: Mapping[str, str] | None = query
         while following is not None:
             asked, query = f"GET {path}", following
             answer = await self._read(path, query)
             page = self._content(asked, answer)
             if inside and isinstance(page, dict):
                 page = page.get(inside) or []
+            if page is None and may_be_null:
+                page = []
             if not isinstance(page, list):
                 raise failure.nonsense(asked, "the answer is no list")
             found += page
@@ -260,8 +265,8 @@ class Http:
         try:
             async with asyncio.timeout(self._limits.request):
                 yield
-        except _BROKEN as error:
-            raise _AgainError(*self._not_reached(asked, reason(error))) from None
+        except (_CutOffError, aiohttp.ClientPayloadError):
+            raise _AgainError(*self._not_reached(asked, "the connection broke")) from None
         except CannotLookError as error:
             raise ForgeError(f"{asked}: {error.why}", error.remedy) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -300,6 +305,7 @@ class Http:
             )
             self._sessions[is_write] = aiohttp.ClientSession(
                 connector=connector,
+                middlewares=[_once],
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -310,11 +316,31 @@ class _AgainError(ForgeError):
     """The connection broke, as it does now and then."""
 
 
+class _CutOffError(aiohttp.ClientConnectionError):
+    """The same, before anybody has words for it."""
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending again what HTTP calls idempotent, PUT and DELETE among it."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+        raise _CutOffError from None
+
+
 def _pem(roots: Path | None) -> str | None:
     if roots is None:
         return None
-    with roots.open("rb") as file:
-        return file.read(_ROOTS_BYTES).decode("ascii", "replace")
+    try:
+        with roots.open("rb") as file:
+            return file.read(_ROOTS_BYTES).decode("ascii", "replace")
+    except OSError as error:
+        why = f"the roots of the forge cannot be read: {error.strerror}"
+        raise ForgeError(why, "name another file, or mend its permissions") from None
 
 
 def _proxy(scheme: str, host: str) -> str | None:

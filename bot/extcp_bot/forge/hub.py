@@ -134,7 +134,7 @@ class Hub(abc.ABC):
         if add_labels:
             await self._http.write("POST", labels, {"labels": await self._labels(add_labels)})
         if remove_labels:
-            found = await self._http.list(labels, **self.page)
+            found = await self._http.list(labels, self.page)
             for each in Fields.of_list(found, f"GET {labels}"):
                 if each.text("name") in remove_labels:
                     await self._http.write("DELETE", f"{labels}/{self._label(each)}", {})
@@ -147,7 +147,7 @@ class Hub(abc.ABC):
     async def comments(self, on: PullRequest | Issue) -> list[Comment]:
         """What was said."""
         path = await self._at(f"/issues/{on.number}/comments")
-        found = Fields.of_list(await self._http.list(path, **self.page), f"GET {path}")
+        found = Fields.of_list(await self._http.list(path, self.page), f"GET {path}")
         by_id = {each.identity: each for each in map(_comment, found)}
         return [by_id[identity] for identity in sorted(by_id)]
 
@@ -174,7 +174,7 @@ class Hub(abc.ABC):
         del on
         path = await self._at(f"/issues/comments/{identity}/reactions")
         me = await self.me()
-        found = await self._http.list(path, **self.page)
+        found = await self._http.list(path, self.page, may_be_null=True)  # as Gitea says it
         return any(
             each.text("content") == EYES and each.login("user", "login") == me
             for each in Fields.of_list(found, f"GET {path}")
@@ -192,7 +192,7 @@ class Hub(abc.ABC):
     async def status(self, sha: str, context: str) -> CommitStatus | None:
         """The newest status in a context."""
         path = await self._at(f"/commits/{quote(sha, safe='')}/status")
-        found = await self._http.list(path, inside="statuses", **self.page)
+        found = await self._http.list(path, self.page, inside="statuses")
         for each in Fields.of_list(found, f"GET {path}"):
             if each.text("context") == context:
                 return CommitStatus(
@@ -214,7 +214,7 @@ class Hub(abc.ABC):
         """The issues with a label; Gitea gives all where there is no such label."""
         path = await self._at("/issues")
         query = {"state": "all", "labels": label, **self.issues_alone, **self.page}
-        found = Fields.of_list(await self._http.list(path, **query), f"GET {path}")
+        found = Fields.of_list(await self._http.list(path, query), f"GET {path}")
         issues = [_issue(each) for each in found if not each.has("pull_request")]
         by_number = {each.number: each for each in issues if _is_among(label, each.labels)}
         return [by_number[number] for number in sorted(by_number, reverse=True)]
@@ -265,7 +265,7 @@ class Hub(abc.ABC):
 
     async def _list_pull_requests(self, **query: str) -> list[PullRequest]:
         path = await self._at("/pulls")
-        found = await self._http.list(path, **query, **self.page)
+        found = await self._http.list(path, {**query, **self.page})
         read = map(self._pull_request, Fields.of_list(found, f"GET {path}"))
         by_number = {each.number: each for each in read}  # pages move while they are read
         return [by_number[number] for number in sorted(by_number, reverse=True)]

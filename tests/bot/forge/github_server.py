@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 APP_ID, INSTALLATION, SLUG = "4711", "815", "mesh-app"
 APP_KEY = rsa_key()
-_REPO = "/repos/mesh/[^/]+"
 _ID = "/repositories/1"
+_REPO = f"(?:/repos/mesh/[^/]+|{_ID})"
 
 
 class GitHubServer(Simulated):
@@ -63,7 +63,7 @@ class GitHubServer(Simulated):
         if self.who(request) is None:
             return self.error(401, "Bad credentials")
         old = f"/repos/{self.renamed_from}"
-        if self.renamed_from and path.startswith(old):
+        if self.renamed_from and f"{path}/".startswith(f"{old}/"):
             where = f"{self.url}{_ID}{path.removeprefix(old)}"
             status = 301 if request.method == "GET" else 307
             said = {"message": "Moved Permanently", "url": where}
@@ -76,7 +76,7 @@ class GitHubServer(Simulated):
 
     def routes(self) -> Iterator[tuple[str, str, Any]]:
         yield "GET", "/user", self._user
-        yield "GET", f"(?:{_REPO}|{_ID})", self._repository
+        yield "GET", _REPO, self._repository
         yield "GET", f"{_REPO}/pulls", self._pulls
         yield "POST", f"{_REPO}/pulls", self._create_pull
         yield "GET", f"{_REPO}/pulls/([0-9]+)", self._one_pull

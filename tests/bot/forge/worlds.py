@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, Protocol
+import itertools
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from extcp_bot.forge.http import Limits
 from extcp_bot.forge.open import open_forge
@@ -13,14 +15,30 @@ from tests.bot.forge.gitlab_server import GitLabServer
 from tests.bot.forge.store import BOT, PERSON, STRANGER, TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from pathlib import Path
 
     from extcp_bot.forge.model import Forge
     from tests.bot.forge.store import Simulated
     from tests.gitea import Account, Gitea
 
+T = TypeVar("T")
+
+_FILES = itertools.count()
 QUICK = Limits(connect=5, request=20, pause=0)
+
+
+def on(opened: Callable[[], Forge], work: Callable[[Forge], Awaitable[T]]) -> T:
+    """What comes of a piece of work with a forge, which is closed after it."""
+
+    async def run() -> T:
+        forge = opened()
+        try:
+            return await work(forge)
+        finally:
+            await forge.close()
+
+    return asyncio.run(run())
 
 
 class World(Protocol):
@@ -81,15 +99,11 @@ class GiteaWorld:
 
     def commit(self, branch: str) -> str:
         """A commit of a new file."""
-        number = len(self.repository.call("GET", f"/commits?sha={self._there(branch)}&limit=50"))
-        return self.repository.commit(branch, f"file-{number}", by=self._gitea.person)
-
-    def _there(self, branch: str) -> str:
-        return branch if self.repository.branch(branch) else "main"
+        return self.repository.commit(branch, f"file-{next(_FILES)}", by=self._gitea.person)
 
     def delete(self, branch: str) -> None:
         """By the API."""
-        self.repository.call("DELETE", f"/branches/{branch}")
+        self.repository.delete(branch)
 
     def merge(self, number: int) -> None:
         """By the API."""
@@ -134,7 +148,7 @@ class SimulatedWorld:
         self._kind = kind
         self.server = server
 
-    def open(self, limits: Limits = QUICK, **environment: str) -> Forge:
+    def open(self, environment: Mapping[str, str] | None = None) -> Forge:
         """As the bot, or with what the environment says."""
         return open_forge(
             self._kind,
@@ -142,7 +156,7 @@ class SimulatedWorld:
             environment or {"EXTCP_FORGE_TOKEN": TOKEN},
             api_url=self.server.url,
             roots=self.server.roots,
-            limits=limits,
+            limits=QUICK,
         )
 
     def commit(self, branch: str) -> str:
