@@ -133,11 +133,15 @@ def permissions(checks: Iterable[Check], side: Side) -> Iterator[tuple[str, Perm
 
     A config cluster is a remote cluster as well.
     """
-    sides = {side, Side.REMOTE} if side is Side.CONFIG else {side}
     for check in checks:
-        for permission in check.permissions:
-            if permission.side in sides:
-                yield check.code, permission
+        for permission in permitted(check.permissions, side):
+            yield check.code, permission
+
+
+def permitted(asked: Iterable[Permission], side: Side) -> Iterator[Permission]:
+    """Those of some permissions that are for one side."""
+    sides = {side, Side.REMOTE} if side is Side.CONFIG else {side}
+    return (permission for permission in asked if permission.side in sides)
 
 
 def left_out(wanted: Iterable[tuple[str, Permission]], places: Places) -> list[str]:

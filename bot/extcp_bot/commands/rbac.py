@@ -72,6 +72,8 @@ Examples:
   extcp-bot rbac --side external --service-account tools/extcp-bot
   extcp-bot rbac --side argocd --service-account tools/extcp-bot
   extcp-bot rbac --cluster remote-cluster-1 --check EXTCP-H04 --check EXTCP-H05
+  extcp-bot rbac --cluster remote-cluster-2 --credentials --service-account tools/extcp-bot
+  extcp-bot rbac --side candidate --service-account tools/extcp-bot
 """
 )
 @click.option(
@@ -82,7 +84,8 @@ Examples:
 @click.option(
     "--side",
     type=click.Choice([side.value for side in Side]),
-    help="For all clusters of a kind; config clusters need no further roles for remote ones.",
+    help="For all clusters of a kind; config clusters need no further roles for remote ones. A "
+    "candidate is a cluster that is to join: it needs these before, and those for remote ones too.",
 )
 @click.option(
     "--check",
@@ -96,6 +99,11 @@ Examples:
     "--probe-namespace",
     type=Namespace(),
     help="Where Pods may be created for a dry run; bot.yaml's by default.",
+)
+@click.option(
+    "--credentials",
+    is_flag=True,
+    help="With what it takes to deliver and rotate remote secrets, which is to write.",
 )
 @click.option("--service-account", type=ServiceAccount(), help="Make it, and bind the roles to it.")
 @click.option(
@@ -112,12 +120,15 @@ def rbac(
     codes: tuple[str, ...],
     control_plane: str | None,
     probe_namespace: str | None,
+    credentials: bool,
     service_account: Account | None,
     from_argocd: bool,
 ) -> None:
     """Print the least that the checks need, as Roles to apply.
 
     Everything is read, reviewed or tried in dry runs; a comment names the checks behind each rule.
+    With --credentials come the rights to write that 'credential' and the bot that acts need.
+    One check makes an object and deletes it again, in a cluster that is to join: EXTCP-P07.
     Whoever is logged in may also review their own access, which Kubernetes grants to all.
     """
     from extcp_bot import rbac as roles  # noqa: PLC0415 - not for --help
@@ -133,6 +144,10 @@ def rbac(
     probe = probe_namespace or file.settings.probe_namespace
     places = roles.Places(planes, inventory.mesh.argocd_namespace, probe)
     wanted = list(roles.permissions(_chosen(codes), its))
+    if credentials:
+        from extcp_bot.credentials.permissions import permissions  # noqa: PLC0415
+
+        wanted += permissions(its)
     if its is Side.ARGOCD and (from_argocd or file.source is settings.Source.ARGOCD):
         wanted.append(("the way to clusters", roles.FIND_CLUSTERS))
     if lost := roles.left_out(wanted, places):
@@ -144,9 +159,10 @@ def rbac(
 
 
 def _chosen(codes: tuple[str, ...]) -> list[Check]:
-    from extcp_bot.checks import all_checks  # noqa: PLC0415 - not for --help
+    from extcp_bot.candidates.checks import all_preflight_checks  # noqa: PLC0415 - not for --help
+    from extcp_bot.checks import all_checks  # noqa: PLC0415
 
-    known = all_checks()
+    known = {**all_checks(), **all_preflight_checks()}
     for code in codes:
         if code not in known:
             raise click.UsageError(f"There is no check {code}; there are {', '.join(known)}.")

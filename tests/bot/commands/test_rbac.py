@@ -109,3 +109,13 @@ def test_a_control_plane_that_is_not_there_is_named(root: Path) -> None:
         run(root, "--side", "external", "--control-plane", "another")
     words = ("--side", "external", "--check", "EXTCP-H05", "--control-plane", "external-istiod")
     assert run(root, *words).exit_code == 0
+
+
+def test_what_is_written_is_granted_on_request(root: Path) -> None:
+    assert "delete" not in run(root, "--side", "external").stdout
+    granted = run(root, "--side", "external", "--credentials").stdout
+    assert "delete" in granted
+    assert "credential deliver" in granted
+    remote = run(root, "--cluster", "remote-cluster-2", "--credentials").stdout
+    assert "istio-reader-service-account-istio-remote-secret-token-2" in remote
+    assert "delete" not in run(root, "--side", "argocd", "--credentials").stdout

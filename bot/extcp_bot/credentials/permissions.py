@@ -1,0 +1,51 @@
+"""What it takes to write: to deliver remote secrets, to rotate them, and to take them away.
+
+What it takes to look, the checks declare themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from extcp_bot.checks.model import CONTROL_PLANE_NAMESPACE, Permission, Side
+from extcp_bot.credentials.tokens import SUFFIX
+from extcp_bot.live import deployments, identity
+from extcp_bot.rbac import permitted
+from extcp_gitops.render.bases import token_secret_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FIRST: Final = tuple(token_secret_name(each) for each in (identity.READER, identity.ISTIOD))
+_TOKENS: Final = tuple(sorted((*_FIRST, *(f"{each}{SUFFIX}" for each in _FIRST))))
+_NAMESPACE: Final = CONTROL_PLANE_NAMESPACE
+
+DELIVER: Final = (
+    Permission(
+        Side.EXTERNAL,
+        "secrets",
+        ("get", "list", "create", "update", "patch", "delete"),
+        namespace=_NAMESPACE,
+    ),
+    Permission(Side.REMOTE, "secrets", ("get",), namespace=_NAMESPACE, names=_TOKENS),
+)
+ROTATE: Final = (
+    # Nobody can be allowed to make an object of one name alone.
+    Permission(Side.REMOTE, "secrets", ("create",), namespace=_NAMESPACE),
+    Permission(Side.REMOTE, "secrets", ("get", "delete"), namespace=_NAMESPACE, names=_TOKENS),
+    Permission(
+        Side.EXTERNAL,
+        deployments.RESOURCE,
+        ("get", "patch"),
+        group=deployments.GROUP,
+        namespace=_NAMESPACE,
+        names=(deployments.ISTIOD,),
+    ),
+)
+
+
+def permissions(side: Side) -> Iterator[tuple[str, Permission]]:
+    """What one side is asked for, each with the command that asks."""
+    for command, asked in (("credential deliver", DELIVER), ("credential rotate", ROTATE)):
+        for permission in permitted(asked, side):
+            yield command, permission
