@@ -1,8 +1,7 @@
 """Gitea, and Forgejo, which speaks the same API.
 
 Its quirks: pull requests are not to be found by branch, so all are read; labels are given by id; a
-branch that was deleted still names its pull request, in its label; who may push is told to
-administrators of the repository alone.
+branch that was deleted still names its pull request, in its label.
 """
 
 from __future__ import annotations
@@ -70,13 +69,20 @@ class Gitea(Hub):
         return self._pull_request(Fields(made, f"POST {path}"))
 
     async def may_write(self, login: str) -> bool:
-        """Whether somebody may push."""
+        """Whether somebody may push, or, where the bot is told no more, may be assigned.
+
+        What people may do is told to administrators of the repository, which the bot need not be.
+        Whoever may push can be assigned, and so can members of a team that may write pull requests:
+        these can close and edit the bot's, too.
+        """
         try:
             return await super().may_write(login)
         except ForgeError as error:
-            if error.status == _FORBIDDEN:
-                error.remedy = "make the bot's account an administrator of the repository"
-            raise
+            if error.status != _FORBIDDEN:
+                raise
+        path = await self._at("/assignees")
+        found = Fields.of_list(await self._http.get(path), f"GET {path}")
+        return login.lower() in {each.text("login").lower() for each in found}
 
     async def branch(self, name: str) -> str | None:
         """The newest commit of a branch."""

@@ -251,7 +251,7 @@ class Forge(Protocol):
         """Whether the bot has done so; the eyes of others do not count."""
 
     async def may_write(self, login: str) -> bool:
-        """Whether somebody may push to the repository."""
+        """Whether somebody may write to the repository: push, or at least change pull requests."""
 
     async def status(self, sha: str, context: str) -> CommitStatus | None:
         """The newest status of a commit in a context; None where there is none."""

@@ -82,11 +82,16 @@ def test_a_renamed_repository_is_read_and_written_by_its_old_url(world: GiteaWor
     on(world.open, work)
 
 
-def test_who_may_write_is_for_administrators_to_ask(world: GiteaWorld, gitea: Gitea) -> None:
-    with pytest.raises(ForgeError) as caught:
-        on(lambda: world.open(gitea.person), lambda forge: forge.may_write(gitea.stranger.name))
-    assert caught.value.status == 403
-    assert "administrator" in caught.value.remedy
+def test_a_bot_that_is_no_administrator_knows_who_may_write(
+    world: GiteaWorld, gitea: Gitea
+) -> None:
+    async def work(forge: Forge) -> None:
+        assert not await forge.may_write(gitea.stranger.name)
+        assert not await forge.may_write("nobody-of-that-name")
+        for account in (gitea.owner, gitea.bot, gitea.person):
+            assert await forge.may_write(account.name)
+
+    on(lambda: world.open(gitea.person), work)
 
 
 def test_a_reader_cannot_push_and_is_told(world: GiteaWorld, gitea: Gitea) -> None:
