@@ -26,6 +26,7 @@ class RemoteSecret:
             cluster's Secret.
         kubeconfig: The same bytes each time for the same token.
         token_secret: Name of the Secret on the remote cluster that the token comes from.
+        token_uid: Its UID, which is another one for each token.
         labels: Of the Secret.
         annotations: Of the Secret.
     """
@@ -36,6 +37,7 @@ class RemoteSecret:
     key: str
     kubeconfig: Kubeconfig
     token_secret: str
+    token_uid: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
 

@@ -95,6 +95,7 @@ def of_token(target: Target, token: TokenSecret, server: Server) -> RemoteSecret
         # istioctl takes no name with a slash, and on the config cluster nothing reads this one.
         kubeconfig=Kubeconfig(target.cluster.slug, server, token.ca, token.token),
         token_secret=token.name,
+        token_uid=token.uid,
         labels={} if target.is_config else {credentials.LABEL: credentials.LABEL_VALUE},
         annotations={CLUSTER: target.cluster.name},
     )
