@@ -162,4 +162,6 @@ async def _end(task: asyncio.Future[None], gate: Gate, why: str, patience: float
             async with asyncio.timeout(patience):
                 await gate.idle()
         task.cancel()
-    await asyncio.wait([task])
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # what comes of being cut off is nobody's trouble
