@@ -141,15 +141,16 @@ def test_it_is_told_of_its_repository_and_of_no_token() -> None:
     (container,) = pod_of(objects(BY_ARGOCD), "extcp-bot")["containers"]
     command = container["command"]
     assert command[:2] == ["extcp-bot", "serve"]
-    told = dict(zip(command[2:12:2], command[3:12:2], strict=True))
+    told = dict(zip(command[2:14:2], command[3:14:2], strict=True))
     assert told == {
         "--listen": "0.0.0.0:8080",
         "--lease": "extcp-bot/extcp-bot",
         "--repository": "https://git.example.com/mesh.git",
         "--branch": "trunk",
         "--forge": "gitea",
+        "--forge-ca": "/var/run/secrets/extcp-bot/forge/ca.crt",
     }
-    assert command[12:] == ["--from-argocd", "--in-cluster"]
+    assert command[14:] == ["--from-argocd", "--in-cluster"]
     names = {each["name"] for each in container["env"]}
     assert "EXTCP_FORGE_TOKEN_FILE" in names
     assert not {"EXTCP_FORGE_TOKEN", "KUBECONFIG"} & names
