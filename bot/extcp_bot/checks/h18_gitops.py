@@ -20,7 +20,16 @@ from extcp_bot.checks.model import (
 )
 from extcp_bot.checks.remedies import RESTORE, RESTORE_COMMAND
 from extcp_bot.kube.failure import CannotLookError
-from extcp_bot.live import argocd, deployed, deployments, drift, gateway, repository, webhooks
+from extcp_bot.live import (
+    argocd,
+    deployed,
+    deployments,
+    drift,
+    gateway,
+    namespaces,
+    repository,
+    webhooks,
+)
 from extcp_gitops.inventory.model import INGRESS_NAMESPACE
 from extcp_gitops.render.external_cluster import ROOT_CONFIG_MAP
 from extcp_gitops.render.operators import INGRESS_GATEWAY
@@ -91,8 +100,8 @@ async def look(target: Target) -> AsyncIterator[Observation]:
     and have seen the main branch. Then live objects are compared with what Kustomize builds from
     that branch, without asking Argo CD: on each cluster the webhook configurations and the control
     plane's namespace, on the external one also istiod, the gateway, and the way between them. In a
-    mesh of more than 25 clusters that is done for the external cluster and for those that Argo CD
-    finds out of sync, for a thousand builds take longer than all other checks together.
+    mesh of more than 25 clusters that is done for the external cluster and for the first 25 that
+    Argo CD finds out of sync, for a thousand builds take longer than all other checks together.
 
     The main branch is what this checkout knows of it: origin's as last fetched, else the local one,
     else the working tree. User reports: argo-cd#1487, #9227, #18480, #25447.
@@ -125,10 +134,12 @@ async def _objects(target: Target) -> AsyncIterator[Observation]:
     found = (await _applications_or_none(fleet)).get(own.name)
     place = f"objects of {target.cluster.name}"
     is_synced = found is not None and found.sync == argocd.SYNCED
-    if len(fleet.inventory.clusters) > _MOST_BUILDS and is_synced and not target.is_external:
-        said = f"Synced; not compared one by one in a mesh of more than {_MOST_BUILDS} clusters"
-        yield healthy(place, said)
-        return
+    if len(fleet.inventory.clusters) > _MOST_BUILDS and not target.is_external:
+        if is_synced:
+            said = f"Synced; not compared one by one in a mesh of more than {_MOST_BUILDS} clusters"
+            yield healthy(place, said)
+            return
+        await _take_turn(target, place)
     tree = await _seen(target, main, own, found)
     if tree is None:
         why = f"{place}: this checkout does not have the commit that Argo CD has seen"
@@ -136,6 +147,7 @@ async def _objects(target: Target) -> AsyncIterator[Observation]:
     if not tree.inputs.is_there(directory):
         why = f"{place}: {tree.words} does not have {directory}"
         raise CannotLookError(why, "merge it, or bring the checkout up to date", place)
+    await namespaces.of(target.api)  # before anything is built for a cluster that is not there
     built = await repository.build(fleet, tree, directory)
     documents = deployed.compared(target, built)
     wrong = [seen async for seen in _drift(target, documents, own, tree)]
@@ -143,6 +155,24 @@ async def _objects(target: Target) -> AsyncIterator[Observation]:
         yield seen
     if not wrong:
         yield healthy(place, f"{len(documents)} compared, all as in {tree.words}")
+
+
+async def _take_turn(target: Target, place: str) -> None:
+    """Be one of the first few in a large mesh of which Argo CD does not say that they are synced.
+
+    Raises:
+        CannotLookError: The others have been, or Argo CD says nothing of any.
+    """
+    await argocd.applications(target.fleet)
+    turns: set[str] = await target.fleet.once("objects compared one by one", _no_turns)
+    if len(turns) >= _MOST_BUILDS:
+        why = f"{place}: {_MOST_BUILDS} other clusters are compared one by one, and no more at once"
+        raise CannotLookError(why, f"look at it alone: --cluster {target.cluster.name}", place)
+    turns.add(target.cluster.name)
+
+
+async def _no_turns() -> set[str]:
+    return set()
 
 
 async def _applications_or_none(fleet: Fleet) -> Mapping[str, Application]:

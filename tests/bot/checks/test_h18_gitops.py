@@ -420,3 +420,22 @@ class TestInGit:
         assert not wrong(mesh)
         application(mesh)["status"]["sync"]["status"] = "OutOfSync"
         assert {each.problem for each in wrong(mesh)} == {"out-of-sync", "drift"}
+
+    def test_no_more_than_some_of_a_large_mesh_are_compared_at_once(
+        self, mesh: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("extcp_bot.checks.h18_gitops._MOST_BUILDS", 0)
+        del mesh.second.objects[INJECTOR]
+        application(mesh)["status"]["sync"]["status"] = "OutOfSync"
+        found = {each.problem: each for each in wrong(mesh)}
+        assert set(found) == {"out-of-sync", ""}
+        assert found[""].state is State.UNKNOWN
+        assert found[""].remedy == f"look at it alone: --cluster {SECOND}"
+
+    def test_nothing_of_a_large_mesh_is_compared_where_argocd_says_nothing(
+        self, mesh: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("extcp_bot.checks.h18_gitops._MOST_BUILDS", 2)
+        del mesh.second.objects[INJECTOR]
+        mesh.external.denied.add(APPLICATIONS)
+        assert one(mesh).state is State.UNKNOWN
