@@ -42,6 +42,15 @@ in. The bot fills them in, and the rest of what stands in braces.
 
 `extcp-bot rbac` prints the permissions below as Roles, for the checks that you choose.
 """
+PREFLIGHT_PREFACE = """\
+## Before a cluster joins
+
+A *candidate* is a cluster that Argo CD knows, with the label `extcp-gitops.io/mesh` and the mesh ID
+on its cluster Secret, or one that a person proposes. The checks EXTCP-P01 and so on look at it
+before the bot proposes it, and again before that is merged: only where all of them are healthy, or
+warn of something, does it go on. They too read, review and try dry runs; only EXTCP-P07 makes an
+object, for some seconds.
+"""
 FAULTS_PREFACE = """\
 ## What istioctl says of the same faults
 
@@ -58,14 +67,21 @@ PLACES = {
 }
 
 
-def page(checks: Mapping[str, Check], faults: Iterable[Mapping[str, Any]]) -> str:
+def page(
+    checks: Mapping[str, Check],
+    faults: Iterable[Mapping[str, Any]],
+    preflight: Mapping[str, Check],
+) -> str:
     """The whole page.
 
     Args:
-        checks: By code.
+        checks: Of the mesh's health, by code.
         faults: Rows of docs/faults.yaml.
+        preflight: Checks of candidates, by code.
     """
     sections = [PREFACE, _contents(checks.values()), *map(_section, checks.values())]
+    contents = f"{PREFLIGHT_PREFACE}\n{_contents(preflight.values())}"
+    sections += [contents, *map(_section, preflight.values())]
     rows = [_fault(each, checks) for each in faults]
     if rows:
         heads = ("fault", "what istioctl says", "what extcp-bot says", "remedy")
@@ -171,9 +187,11 @@ def _characters(text: str) -> Iterator[str]:
 
 def main() -> None:
     """Write the page beside this program."""
+    from extcp_bot.candidates.checks import all_preflight_checks  # noqa: PLC0415 - as below
     from extcp_bot.checks import all_checks  # noqa: PLC0415 - the tests import this module first
 
-    PAGE.write_text(page(all_checks(), read_faults()), encoding="utf-8")
+    text = page(all_checks(), read_faults(), all_preflight_checks())
+    PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -119,3 +119,17 @@ def test_what_is_written_is_granted_on_request(root: Path) -> None:
     remote = run(root, "--cluster", "remote-cluster-2", "--credentials").stdout
     assert "istio-reader-service-account-istio-remote-secret-token-2" in remote
     assert "delete" not in run(root, "--side", "argocd", "--credentials").stdout
+
+
+def test_a_candidate_needs_roles_of_its_own_before_it_joins(root: Path) -> None:
+    done = run(root, "--side", "candidate", "--check", "EXTCP-P07")
+    everywhere, in_default = yaml.safe_load_all(done.stdout)
+    assert in_default["metadata"]["namespace"] == "default"
+    rules = {tuple(rule.get("resourceNames", ())): rule["verbs"] for rule in everywhere["rules"]}
+    assert rules == {(): ["create"], ("extcp-bot-probe",): ["get", "delete"]}
+
+
+def test_what_a_candidate_meets_in_members_is_among_their_roles(root: Path) -> None:
+    done = run(root, "--side", "remote", "--check", "EXTCP-P06")
+    (role,) = yaml.safe_load_all(done.stdout)
+    assert [rule["resources"] for rule in role["rules"]] == [["nodes"], ["pods"]]
