@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ARGOCD: Final = "argocd"
 _BOT: Final = "bot"
+_CREDENTIAL: Final = "credential"
 _CRDS: Final = "crds"
 
 
@@ -111,7 +112,7 @@ def _targets(before: Inputs, after: Inputs, names: Collection[str]) -> Iterator[
             )
     for name in sorted(set(names or clusters)):
         own = clusters[name]
-        yield _Target(name, (own, f"{own}/{_BOT}"), f"{own}/{_ARGOCD}")
+        yield _Target(name, (own, f"{own}/{_BOT}", f"{own}/{_CREDENTIAL}"), f"{own}/{_ARGOCD}")
     if not names:
         yield _Target(_ARGOCD, (_ARGOCD,))
         releases = {name for inputs in sides for name in inputs.side.directories("istio")}

@@ -7,7 +7,7 @@ every file is reported at once.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 1 << 20
 _CLUSTERS = "clusters"
 _CUSTOM = "custom/kustomization.yaml"
+_CREDENTIAL = "credential/kustomization.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def no_mesh(where: str) -> ExtcpError:
 
 
 def read(root: Path) -> dict[str, bytes]:
-    """Read a person's files: the mesh, the clusters, and whether they have a ``custom`` directory.
+    """Read a person's files: mesh, clusters, and whether they have ``custom`` or ``credential``.
 
     Args:
         root: The repository.
@@ -103,9 +104,10 @@ def read(root: Path) -> dict[str, bytes]:
             path = f"{_CLUSTERS}/{directory}/{schema.CLUSTER_FILE}"
             if os.path.lexists(root / path):
                 files[path] = _content(root, path)
-                custom = f"{_CLUSTERS}/{directory}/{_CUSTOM}"
-                if os.path.lexists(root / custom):
-                    files[custom] = _content(root, custom)
+                for more in (_CUSTOM, _CREDENTIAL):
+                    kustomization = f"{_CLUSTERS}/{directory}/{more}"
+                    if os.path.lexists(root / kustomization):
+                        files[kustomization] = _content(root, kustomization)
     return files
 
 
@@ -147,7 +149,7 @@ def load(files: Mapping[str, bytes]) -> Loaded:
     for path, raw in files.items():
         if path.endswith(_CUSTOM):
             findings.extend(_custom(path, raw))
-        else:
+        elif not path.endswith(_CREDENTIAL):  # what it builds to, ``validate`` looks at
             _parse(path, raw, documents, findings)
     if findings:
         raise ExtcpError(*findings)
@@ -275,12 +277,15 @@ def _clusters(documents: Mapping[str, Document], files: Mapping[str, bytes]) -> 
     clusters = []
     for path, document in documents.items():
         if path != schema.MESH_FILE:
-            custom = f"{PurePosixPath(path).parent}/{_CUSTOM}" in files
-            clusters.append(_cluster(_cluster_name(path), document.data, custom=custom))
+            custom, credential = (
+                f"{PurePosixPath(path).parent}/{more}" in files for more in (_CUSTOM, _CREDENTIAL)
+            )
+            cluster = _cluster(_cluster_name(path), document.data)
+            clusters.append(replace(cluster, custom=custom, credential=credential))
     return tuple(sorted(clusters, key=lambda cluster: cluster.name))
 
 
-def _cluster(name: str, data: dict[str, Any], *, custom: bool) -> Cluster:
+def _cluster(name: str, data: dict[str, Any]) -> Cluster:
     gateways = data.get("gateways", {})
     return Cluster(
         name=name,
@@ -294,5 +299,4 @@ def _cluster(name: str, data: dict[str, Any], *, custom: bool) -> Cluster:
             east_west=gateways.get("eastWest", False),
         ),
         labels=data.get("labels", {}),
-        custom=custom,
     )

@@ -153,6 +153,8 @@ class Cluster:
         gateways: Wanted on this cluster.
         labels: Set on the cluster's Argo CD objects.
         custom: A person keeps a Kustomize directory in ``clusters/<directory>/custom``.
+        credential: ``clusters/<directory>/credential`` is a Kustomize directory: documents that
+            make the remote secret in the external cluster.
     """
 
     name: str
@@ -163,6 +165,7 @@ class Cluster:
     gateways: Gateways = field(default_factory=Gateways)
     labels: Mapping[str, str] = field(default_factory=dict)
     custom: bool = False
+    credential: bool = False
 
     @property
     def slug(self) -> str:

@@ -30,6 +30,7 @@ LABEL_MESH: Final = "extcp-gitops.io/mesh"
 LABEL_CLUSTER: Final = "extcp-gitops.io/cluster"
 LABEL_ROLE: Final = "extcp-gitops.io/role"
 BOT_ROLE: Final = "bot"
+CREDENTIAL_ROLE: Final = "credential"
 
 # Argo CD's globs let `*` match `/`, and a person's files lie in clusters/*/custom/: so the names
 # are spelled out, and what lies deeper than clusters/<name>/argocd/ is taken out again.
@@ -39,9 +40,14 @@ INCLUDE: Final = (
 )
 EXCLUDE: Final = "clusters/*/*/argocd/*"
 
+_CREDENTIAL_KINDS = (
+    ("bitnami.com", "SealedSecret"),
+    ("external-secrets.io", "ExternalSecret"),
+)
 _CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 _DEFAULT_VALIDATOR = "istiod-default-validator"
 
+_CREDENTIAL = ".credential"
 _LONGEST_NAME = 63  # an Application's name is a label's value where Argo CD tracks by label
 
 
@@ -68,6 +74,12 @@ def crds_application_name(inventory: Inventory, cluster: Cluster) -> str:
 def bot_name(inventory: Inventory) -> str:
     """Name of the Application that brings the external cluster the bot, and of its AppProject."""
     return f"{application_name(inventory, inventory.external)}.bot"
+
+
+def credential_name(inventory: Inventory, cluster: Cluster) -> str:
+    """Name of the Application that makes a cluster's remote secret, and of its AppProject."""
+    name = f"{inventory.mesh.mesh_id}.{cluster.slug}"
+    return f"{forms.bounded(name, _LONGEST_NAME - len(_CREDENTIAL))}{_CREDENTIAL}"
 
 
 def root_objects(inventory: Inventory) -> list[Object]:
@@ -171,6 +183,42 @@ def bot_objects(
     )
     application = forms.application(
         inventory, cluster, name, [path], project=name, namespace=namespaces[0], labels=labels
+    )
+    application["spec"]["syncPolicy"] = forms.sync_policy(prune=True, options=[])
+    return project, application
+
+
+def credential_objects(inventory: Inventory, cluster: Cluster) -> tuple[Object, Object]:
+    """The AppProject and the Application of the documents that make a cluster's remote secret.
+
+    They lead to the external cluster, and are with the cluster that they are for: its pull request
+    changes no file of another one (law 2). Nothing but these kinds may come that way.
+
+    Args:
+        inventory: Valid.
+        cluster: A remote cluster with such documents.
+    """
+    name, plane = credential_name(inventory, cluster), inventory.control_plane_of(cluster)
+    labels = {**_labels(inventory, cluster), LABEL_ROLE: CREDENTIAL_ROLE}
+    project = forms.project(
+        inventory,
+        inventory.external,
+        name,
+        labels=labels,
+        description=f"The remote secret of cluster {cluster.name}",
+        namespaces={plane.namespace},
+        # A list of kinds of which none is cluster-scoped allows no such object, and is not empty.
+        cluster_kinds=_CREDENTIAL_KINDS,
+        namespaced_kinds=_CREDENTIAL_KINDS,
+    )
+    application = forms.application(
+        inventory,
+        inventory.external,
+        name,
+        [f"{cluster.directory}/credential"],
+        project=name,
+        namespace=plane.namespace,
+        labels=labels,
     )
     application["spec"]["syncPolicy"] = forms.sync_policy(prune=True, options=[])
     return project, application

@@ -160,7 +160,11 @@ def _remote(
         own["cross-network-gateway.yaml"] = [gateway]
     patch = remote_cluster.injection_webhook_patch(inventory, cluster, webhooks)
     namespaces = [inventory.control_plane_of(cluster).namespace]
-    yield from _cluster(inventory, cluster, own, namespaces, rendered)
+    more: tuple[list[Object], list[Object]] = ([], [])
+    if cluster.credential:
+        project, application = argocd.credential_objects(inventory, cluster)
+        more = [project], [application]
+    yield from _cluster(inventory, cluster, own, namespaces, rendered, more=more)
     yield f"{cluster.directory}/injection-webhook.yaml", [patch]
 
 
@@ -175,7 +179,7 @@ def _cluster(
 ) -> Iterator[tuple[str, Body]]:
     """A cluster's kustomization, its own objects, and what Argo CD is to do with them.
 
-    ``more`` are further AppProjects and Applications that lead to it.
+    ``more`` are further AppProjects and Applications that go with it.
     """
     yield (
         f"{cluster.directory}/kustomization.yaml",

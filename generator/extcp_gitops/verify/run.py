@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from extcp_gitops import plan
 from extcp_gitops.errors import CouldNotTellError, ExitCode, ExtcpError, Finding, Severity
 from extcp_gitops.inventory import load as inventory_load
+from extcp_gitops.inventory.model import Role
 from extcp_gitops.verify import (
     agreement,
     build,
@@ -127,7 +128,7 @@ def check_objects(
     crds = plan.crds_path(inventory)
     directories = [crds, _ARGOCD]
     for cluster in clusters:
-        directories += [cluster.directory, *_bot(inventory, cluster)]
+        directories += [cluster.directory, *_bot(inventory, cluster), *_credential(cluster)]
     built = {part.directory: part for part in _build(root, directories, reader, found, progress)}
     everything = list(built.values())
     if _ARGOCD in built:
@@ -138,7 +139,8 @@ def check_objects(
         found.add(read.findings)
         everything.extend(read.built)
         for argocd in read.built:
-            wanted = [(cluster.directory, crds), *((each,) for each in _bot(inventory, cluster))]
+            more = (*_bot(inventory, cluster), *_credential(cluster))
+            wanted = [(cluster.directory, crds), *((each,) for each in more)]
             found.add(agreement.check_argocd(inventory, cluster, argocd, *wanted))
             found.add(_not_allowed(argocd, built))
         own = built.get(cluster.directory)
@@ -147,6 +149,9 @@ def check_objects(
         for directory in _bot(inventory, cluster):
             if directory in built:
                 found.add(agreement.check_bot(inventory, built[directory]))
+        for directory in _credential(cluster):
+            if directory in built:
+                found.add(agreement.check_credential(inventory, cluster, built[directory]))
     documents = distinct(everything)
     found.add(secrets.check_objects(documents))
     found.add(pruning.check(documents, everything))
@@ -215,6 +220,12 @@ def _bot(inventory: Inventory, cluster: Cluster) -> list[str]:
     """The directory of the bot, where it runs in this cluster."""
     is_here = cluster is inventory.external and inventory.mesh.bot.in_cluster is not None
     return [f"{cluster.directory}/bot"] if is_here else []
+
+
+def _credential(cluster: Cluster) -> list[str]:
+    """The directory of the documents that make the cluster's remote secret, where it has some."""
+    is_there = cluster.credential and cluster.role is Role.REMOTE
+    return [f"{cluster.directory}/credential"] if is_there else []
 
 
 def _not_allowed(argocd: Built, built: Mapping[str, Built]) -> list[Finding]:

@@ -7,7 +7,15 @@ here uses the renderer, so that a mistake there cannot hide itself.
 from extcp_gitops.verify.agreement.argocd import check as check_argocd
 from extcp_gitops.verify.agreement.argocd import check_root
 from extcp_gitops.verify.agreement.bot import check as check_bot
+from extcp_gitops.verify.agreement.credential import check as check_credential
 from extcp_gitops.verify.agreement.external import check as check_external
 from extcp_gitops.verify.agreement.remote import check as check_remote
 
-__all__ = ["check_argocd", "check_bot", "check_external", "check_remote", "check_root"]
+__all__ = [
+    "check_argocd",
+    "check_bot",
+    "check_credential",
+    "check_external",
+    "check_remote",
+    "check_root",
+]

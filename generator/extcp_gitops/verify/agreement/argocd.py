@@ -1,5 +1,6 @@
 """Argo CD's own objects: each cluster's project and Applications lead to that cluster alone.
 
+Those of its remote secret lead to the external cluster, and nothing else may come that way.
 And the root, which tells Argo CD of all of them, can tell it nothing else.
 """
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from extcp_gitops.verify.objects import Built, Document
 
 _KIND_LISTS: Final = ("clusterResourceWhitelist", "namespaceResourceWhitelist")
+CREDENTIAL: Final = "credential"
+CREDENTIAL_KINDS: Final = frozenset(
+    {("bitnami.com", "SealedSecret"), ("external-secrets.io", "ExternalSecret")}
+)
 _IN_CLUSTER: Final = "https://kubernetes.default.svc"
 
 
@@ -33,7 +38,8 @@ def check(
         cluster: One of its clusters.
         read: What ``clusters/<name>/argocd`` holds.
         directories: What there is to be deployed, for each AppProject: the cluster's own
-            directory and the CRDs, and where the bot runs there, its directory.
+            directory and the CRDs, and where the bot runs there, its directory; the documents
+            of its remote secret.
     """
     found = Facts(read)
     projects = {project.name: project for project in read.of_kind("AppProject")}
@@ -50,12 +56,20 @@ def check(
     found.expect(
         facts.ARGOCD, "what the Applications deploy", paths, sorted(map(sorted, directories))
     )
+    credential = f"{cluster.directory}/{CREDENTIAL}"
+    reached = {
+        name: inventory.external if credential in paths else cluster
+        for name, paths in deployed.items()
+    }
     for project in projects.values():
-        _project(inventory, cluster, project, found)
+        _project(inventory, reached[project.name], project, found)
+        if credential in deployed[project.name]:
+            _credential_project(project, found)
     first = next(iter(projects.values()))
     for application in applications:
         project = projects.get(str(at(application.data, "spec", "project")), first)
-        _application(inventory, cluster.destination, application, project, found)
+        destination = reached[project.name].destination
+        _application(inventory, destination, application, project, found)
     return found.findings
 
 
@@ -118,6 +132,14 @@ def _project(inventory: Inventory, cluster: Cluster, project: Document, found: F
         kinds = sequence(project.data, "spec", field)
         if not kinds or any("*" in (at(k, "group"), at(k, "kind")) for k in kinds):
             found.add(facts.ARGOCD, f"{field} of {project} allows every kind")
+
+
+def _credential_project(project: Document, found: Facts) -> None:
+    """It leads to the external cluster out of a directory of another one."""
+    for field in _KIND_LISTS:
+        kinds = {(at(k, "group"), at(k, "kind")) for k in sequence(project.data, "spec", field)}
+        if not kinds <= CREDENTIAL_KINDS:
+            found.add(facts.ARGOCD, f"{field} of {project} allows more than remote secrets")
 
 
 def _application(
