@@ -58,7 +58,7 @@ class Gitea:
         url: Without a slash at its end.
         roots: PEM file that its certificate is verified against.
         owner: Of the repositories; administrates the server.
-        bot: Administrates each repository.
+        bot: May write to each repository, as much as a bot needs.
         person: May write to each repository.
         stranger: May read each repository, and comment.
     """
@@ -105,7 +105,7 @@ class Gitea:
         name = name or f"mesh-{next(_NUMBERS)}"
         self.call("POST", "/user/repos", {"name": name, "private": True, "auto_init": True})
         made = Repository(self, f"{self.owner.name}/{name}")
-        made.allow(self.bot, "admin")
+        made.allow(self.bot, "write")
         made.allow(self.person, "write")
         made.allow(self.stranger, "read")
         return made

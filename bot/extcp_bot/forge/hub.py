@@ -131,13 +131,14 @@ class Hub(abc.ABC):
         if given := {name: text for name, text in changed.items() if text is not None}:
             await self._http.write("PATCH", await self._at(f"/pulls/{number}"), given)
         labels = await self._at(f"/issues/{number}/labels")
-        if add_labels:
-            await self._http.write("POST", labels, {"labels": await self._labels(add_labels)})
         if remove_labels:
             found = await self._http.list(labels, self.page)
             for each in Fields.of_list(found, f"GET {labels}"):
                 if each.text("name") in remove_labels:
                     await self._http.write("DELETE", f"{labels}/{self._label(each)}", {})
+        # Last, for what is added may say that all is done.
+        if add_labels:
+            await self._http.write("POST", labels, {"labels": await self._labels(add_labels)})
 
     async def close_pull_request(self, number: int) -> None:
         """Close without a merge."""

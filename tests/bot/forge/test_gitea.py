@@ -61,7 +61,7 @@ def test_the_labels_of_an_organization_are_used(gitea: Gitea) -> None:
     gitea.call("POST", "/orgs/guild/repos", {"name": "fleet", "auto_init": True})
     world = GiteaWorld(gitea)
     world.repository = replace(world.repository, path="guild/fleet")
-    world.repository.allow(gitea.bot, "admin")
+    world.repository.allow(gitea.bot, "write")
     world.repository.allow(gitea.person, "write")
     world.commit(BRANCH)
     made = on(world.open, lambda forge: forge.create_pull_request(new("extcp:add")))
@@ -82,16 +82,19 @@ def test_a_renamed_repository_is_read_and_written_by_its_old_url(world: GiteaWor
     on(world.open, work)
 
 
-def test_a_bot_that_is_no_administrator_knows_who_may_write(
-    world: GiteaWorld, gitea: Gitea
+@pytest.mark.parametrize("role", ["write", "admin"])
+def test_the_bot_knows_who_may_write_whether_it_administrates_or_not(
+    world: GiteaWorld, gitea: Gitea, role: str
 ) -> None:
+    world.repository.allow(gitea.bot, role)
+
     async def work(forge: Forge) -> None:
         assert not await forge.may_write(gitea.stranger.name)
         assert not await forge.may_write("nobody-of-that-name")
         for account in (gitea.owner, gitea.bot, gitea.person):
             assert await forge.may_write(account.name)
 
-    on(lambda: world.open(gitea.person), work)
+    on(world.open, work)
 
 
 def test_a_reader_cannot_push_and_is_told(world: GiteaWorld, gitea: Gitea) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -216,6 +217,22 @@ def test_labels_are_made_with_a_colour(world: SimulatedWorld, server: GitHubServ
     on(world.open, lambda forge: forge.create_pull_request(NEW))
     assert server.labels["extcp:add"]["color"] == "1d76db"
     assert server.labels["extcp:add"]["description"]
+
+
+def test_labels_go_before_others_come(world: SimulatedWorld, server: GitHubServer) -> None:
+    """So that whoever is stopped in between does not take the last one for the end."""
+    pull = server.add("pull", BOT, head=BRANCH, base="main", origin=server.path, labels={"a"})
+    server.faults.append(Fault("POST", "/issues/1/labels", 500))
+
+    async def work(forge: Forge) -> None:
+        with contextlib.suppress(ForgeError):
+            await forge.edit_pull_request(
+                pull.number, add_labels=frozenset({"b"}), remove_labels=frozenset({"a"})
+            )
+
+    for there in (set(), {"b"}):
+        on(world.open, work)
+        assert pull.labels == there
 
 
 def test_accounts_and_forks_that_are_gone_leave_ghosts(
