@@ -210,8 +210,10 @@ class Follower:
             await self.hands.carry_out([say])
 
     async def _end(self, pull: PullRequest, label: str) -> None:
-        done = Edit(pull.number, None, frozenset({label}), pull.labels & STATE_LABELS)
-        await self.hands.carry_out([done])
+        """Take the label of its state away, and then say that it was seen to its end."""
+        if extra := pull.labels & STATE_LABELS:
+            await self.hands.carry_out([Edit(pull.number, None, remove=extra)])
+        await self.hands.carry_out([Edit(pull.number, None, add=frozenset({label}))])
 
     def failed(self, followed: Followed) -> tuple[Proposal, Evidence] | None:
         """The proposal to take a cluster out again that was seen not to work, when it is time."""

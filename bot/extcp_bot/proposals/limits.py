@@ -1,8 +1,9 @@
-"""How much the bot writes in an hour, counted from what the forge shows of it."""
+"""How much the bot writes in an hour: what the forge shows of it, and what this process knows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from extcp_bot.forge.model import Comment, PullRequest
+    from extcp_bot.forge.model import PullRequest
 
 _HOUR: Final = timedelta(hours=1)
 _OPENED: Final = 3
@@ -24,14 +25,47 @@ class LimitError(Exception):
 
 
 @dataclass
+class Meter:
+    """The writes of this process; one for all of its passes."""
+
+    _times: deque[datetime] = field(default_factory=deque)
+
+    def note(self, now: datetime) -> None:
+        """Count a write."""
+        self._times.append(now)
+
+    def last_hour(self, now: datetime) -> int:
+        """How many there were."""
+        while self._times and self._times[0] <= now - _HOUR:
+            self._times.popleft()
+        return len(self._times)
+
+
+@dataclass
 class Budget:
-    """What may still be written.
+    """What may still be written in a pass.
 
     Attributes:
         left: Writes.
+        now: The time.
+        meter: Of the process.
     """
 
     left: int
+    now: datetime
+    meter: Meter
+
+    @classmethod
+    def of(cls, most: int, pulls: Iterable[PullRequest], meter: Meter, now: datetime) -> Budget:
+        """What is left of the writes of an hour.
+
+        Args:
+            most: That there may be.
+            pulls: The open pull requests of the bot's.
+            meter: Of this process.
+            now: The time.
+        """
+        return cls(most - max(spent(pulls, now), meter.last_hour(now)), now, meter)
 
     def take(self) -> None:
         """Count a write that is about to be made.
@@ -42,25 +76,21 @@ class Budget:
         if self.left <= 0:
             raise LimitError
         self.left -= 1
+        self.meter.note(self.now)
 
 
-def spent(pulls: Iterable[PullRequest], comments: Iterable[Comment], me: str, now: datetime) -> int:
-    """How many writes of the last hour can be seen.
+def spent(pulls: Iterable[PullRequest], now: datetime) -> int:
+    """How many writes of the last hour the forge shows.
 
     An edit leaves no trace but the newest one's; so this is the least that there can have been.
 
     Args:
-        pulls: Pull requests that were read in this pass.
-        comments: Comments likewise.
-        me: The bot's login.
+        pulls: Open pull requests of the bot's.
         now: The time.
     """
     since, number = now - _HOUR, 0
     for pull in pulls:
-        if pull.author != me:
-            continue
         marker = Marker.of(pull.body)
-        number += _OPENED if pull.created > since else 0
-        if marker is not None and marker.proven > since and pull.created <= since:
+        if pull.created > since or (marker is not None and marker.proven > since):
             number += _OPENED
-    return number + sum(each.author == me and each.created > since for each in comments)
+    return number

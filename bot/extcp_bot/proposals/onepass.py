@@ -10,13 +10,13 @@ from extcp_bot.candidates.checks import all_preflight_checks
 from extcp_bot.checks import all_checks
 from extcp_bot.forge.model import ForgeError
 from extcp_bot.kube.failure import CannotLookError
-from extcp_bot.proposals import commands, dashboard, limits, subjects
+from extcp_bot.proposals import commands, dashboard, subjects
 from extcp_bot.proposals.apply import Hands
 from extcp_bot.proposals.case import Standing, Terms
 from extcp_bot.proposals.dashboard import Count, Row, State, View
 from extcp_bot.proposals.decide import withdraw
 from extcp_bot.proposals.following import Followed, Follower, branches
-from extcp_bot.proposals.limits import Budget, LimitError
+from extcp_bot.proposals.limits import Budget, LimitError, Meter
 from extcp_bot.proposals.look import Reader
 from extcp_bot.proposals.marker import Marker
 from extcp_bot.proposals.model import DASHBOARD, Kind, branch_of
@@ -68,6 +68,7 @@ class OnePass:
         dry_run: Write nothing.
         asked: What a person proposes by hand; None for all that is to be done.
         say: Told each write.
+        meter: Of the process.
     """
 
     forge: Forge
@@ -78,6 +79,7 @@ class OnePass:
     dry_run: bool
     asked: Asked | None
     say: Callable[[str], None]
+    meter: Meter
     _rows: list[Row] = field(default_factory=list, init=False)
     _troubles: list[str] = field(default_factory=list, init=False)
     _counts: dict[str, Count] = field(default_factory=dict, init=False)
@@ -96,9 +98,11 @@ class OnePass:
         opened = [*self._opened(await self.forge.open_pull_requests(), me)]
         self._growing = {e.pull.head for e in opened if e.marker.kind is Kind.ADD_CLUSTER}
         pulls = [each.pull for each in opened]
-        left = self.policy.writes_per_hour - limits.spent(pulls, (), me, self.clusters.fleet.now())
+        most, now = self.policy.writes_per_hour, self.clusters.fleet.now()
+        meter = Meter() if self.dry_run else self.meter
+        budget = Budget.of(most, pulls, meter, now)
         reader = Reader(self.forge, self.workspace, me)
-        hands = Hands(self.forge, self.workspace, self.gate, Budget(left), self.dry_run, self.say)
+        hands = Hands(self.forge, self.workspace, self.gate, budget, self.dry_run, self.say)
         found = Found()
         try:
             if self.asked is not None:

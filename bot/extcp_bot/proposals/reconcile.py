@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from extcp_bot import threads
+from extcp_bot import scratch, threads
 from extcp_bot.access import settings
 from extcp_bot.forge.open import open_forge
 from extcp_bot.proposals import clusters as live_clusters
+from extcp_bot.proposals.limits import Meter
 from extcp_bot.proposals.onepass import OnePass
 from extcp_bot.proposals.workspace import Workspace
 from extcp_bot.service.gate import Gate
@@ -22,6 +21,7 @@ from extcp_gitops.inventory.load import find_root, load_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from extcp_bot.forge.model import Forge
     from extcp_bot.passes import Plan
@@ -78,6 +78,7 @@ async def reconcile(
     asked: Asked | None = None,
     say: Callable[[str], None] = lambda _: None,
     through: Ways | None = None,
+    meter: Meter | None = None,
 ) -> Outcome:
     """One pass.
 
@@ -91,6 +92,7 @@ async def reconcile(
         asked: What a person proposes by hand; everything that is to be done, by default.
         say: Told each write before it is made.
         through: How to reach the forge and the clusters; the usual ways by default.
+        meter: Counts the writes of this process, where it makes several passes.
 
     Raises:
         ExtcpError: The inventory or ``bot.yaml`` is wrong; EXTCP-B041 to EXTCP-B043 where the
@@ -104,16 +106,24 @@ async def reconcile(
     policy = settings.read(root, inventory).policy
     forge = through.forge(inventory, policy, root)
     try:
-        with tempfile.TemporaryDirectory(prefix="extcp-bot-") as scratch:
+        async with scratch.directory() as top:
             await _require_writable(forge, inventory)
             repository = inventory.mesh.repository
             remote = await _remote(forge, repository.url, roots(policy, root))
-            arguments = (remote, repository.branch, Path(scratch), policy, through.options)
+            arguments = (remote, repository.branch, top, policy, through.options)
             workspace = await threads.run(Workspace.clone, *arguments)
             clusters = await through.clusters(workspace.root, plan, policy, may_probe=not dry_run)
             try:
                 one = OnePass(
-                    forge, workspace, clusters, policy, gate or Gate(), dry_run, asked, say
+                    forge,
+                    workspace,
+                    clusters,
+                    policy,
+                    gate or Gate(),
+                    dry_run,
+                    asked,
+                    say,
+                    meter or Meter(),
                 )
                 return await one.carry_out()
             finally:

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 3
 _CONFLICT: Final = 409
 _UNKNOWN_END: Final = 500
-_LOST_RACE: Final = frozenset({"EXTCP-G035", "EXTCP-G040"})
+_UNSURE: Final = frozenset({"EXTCP-G034", "EXTCP-G035", "EXTCP-G040"})
+"""Of Git: no answer, another commit there by now, a commit that is gone by now."""
 _FINAL: Final = frozenset({Standing.DECLINED, Standing.MERGED})
 
 
@@ -195,7 +196,7 @@ class Settler:
 def _is_unsure(error: ForgeError | ExtcpError) -> bool:
     """Whether a new look may show that it was done after all, or by somebody else."""
     if isinstance(error, ExtcpError):
-        return any(each.code in _LOST_RACE for each in error.findings)
+        return any(each.code in _UNSURE for each in error.findings)
     if error.retry_after is not None:
         return False
     return error.status in {0, _CONFLICT} or error.status >= _UNKNOWN_END

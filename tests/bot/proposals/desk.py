@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from extcp_bot.forge.model import Forge
     from extcp_bot.proposals.asked import Asked, NewMember
+    from extcp_bot.proposals.limits import Meter
     from extcp_bot.proposals.outcome import Outcome
     from extcp_bot.proposals.policy import Policy
     from extcp_bot.result import Report
@@ -177,12 +178,18 @@ class Desk:
         return asyncio.run(self.one_pass(dry_run=dry_run, asked=asked, gate=gate))
 
     async def one_pass(
-        self, *, dry_run: bool = False, asked: Asked | None = None, gate: Gate | None = None
+        self,
+        *,
+        dry_run: bool = False,
+        asked: Asked | None = None,
+        gate: Gate | None = None,
+        meter: Meter | None = None,
     ) -> Outcome:
         """One pass, beside others."""
         ways = Ways(self._forge, self._clusters, self.options)
+        plan = _plan(self.root)
         return await reconcile(
-            _plan(self.root), gate=gate, dry_run=dry_run, asked=asked, through=ways
+            plan, gate=gate, dry_run=dry_run, asked=asked, through=ways, meter=meter
         )
 
     def _forge(self, inventory: Inventory, policy: Policy, root: Path) -> Forge:
