@@ -61,13 +61,15 @@ class Joining:
         return body
 
     def _hooks(self, body: Object) -> list[Object]:
+        """Those for objects with these labels alone; others let everything in."""
         labels = body["metadata"]["labels"]
         found = [
             hook
             for path, item in self.server.objects.items()
             if path.startswith(_WEBHOOKS)
             for hook in item["webhooks"]
-            if hook["objectSelector"]["matchLabels"].items() <= labels.items()
+            if (wanted := hook.get("objectSelector", {}).get("matchLabels"))
+            and wanted.items() <= labels.items()
         ]
         if found and self.deaf:
             self.deaf -= 1

@@ -12,7 +12,7 @@ from extcp_bot.candidates.checks.registry import check
 from extcp_bot.checks import all_checks, parts
 from extcp_bot.checks.model import Observation, Problem, Scope, Severity, Side, healthy, unknown
 from extcp_bot.kube.failure import NotAllowedError, RejectedError
-from extcp_bot.kube.writes import Writer
+from extcp_bot.kube.writes import MissingError, Writer
 from extcp_bot.live import admission, reviews
 from extcp_bot.live.rbac import Right
 from extcp_bot.rbac import Places
@@ -120,12 +120,17 @@ async def _of_argocd(target: Target) -> AsyncIterator[Observation]:
 
 async def _dry_runs(target: Target, access: Access) -> AsyncIterator[Observation]:
     items = [each for each in generated.objects(target) if generated.is_cluster_scoped(each)]
-    is_fine = True
+    is_fine, taken = True, 0
     async with Writer(access, target.fleet.limits, target.fleet.lookup) as api:
         for item in items:
             place = f"dry run of {item['kind']} {item['metadata']['name']}"
             try:
                 await api.apply(generated.path_of(item), item, force=True, dry_run=True)
+                taken += 1
+            except MissingError:
+                # Whoever may not bind just any role is told so of a role that is not there yet;
+                # that of the role itself has shown whether its rights may be given.
+                continue
             except RejectedError as error:
                 is_fine = False
                 yield _rejected(target, place, error)
@@ -133,7 +138,9 @@ async def _dry_runs(target: Target, access: Access) -> AsyncIterator[Observation
                 is_fine = False
                 yield unknown(place, error.why, error.remedy)
     if is_fine:
-        yield healthy("dry runs of what belongs to no namespace", f"{len(items)} objects taken")
+        rest = len(items) - taken
+        more = f"; {rest} cannot be tried before its role is there" if rest else ""
+        yield healthy("dry runs of what belongs to no namespace", f"{taken} objects taken{more}")
 
 
 def _rejected(target: Target, place: str, error: RejectedError) -> Observation:

@@ -125,7 +125,7 @@ def _place(target: Target) -> str:
 def _judged(target: Target, answer: Answer) -> Observation:
     place, refusal, wanted = f"{_place(target)}, {answer.url}", answer.refusal, "istiod's answer"
     if refusal is None:
-        return healthy(place, f"istiod has answered in {answer.seconds:.1f} s")
+        return healthy(place, f"istiod has answered in {answer.seconds:.2f} s")
     if refusal.cause is None:
         return OTHER_ANSWER.at(target, place, found=refusal.words, wanted=wanted)
     see = refusal.cause.check

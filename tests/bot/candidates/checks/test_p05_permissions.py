@@ -139,3 +139,9 @@ def test_a_repository_without_bases_leaves_it_unknown(joining: Preflight, tmp_pa
     joining.mesh.fleet.root = tmp_path
     (found,) = [each for each in joining.look(CODE) if each.state == "unknown"]
     assert "manifests.yaml of the repository cannot be read" in found.found
+
+
+def test_a_role_that_is_not_there_yet_can_be_bound_later(joining: Preflight) -> None:
+    refuse_writes(joining, "/clusterrolebindings/", 404, 'clusterroles "istiod" not found')
+    assert joining.problems(CODE) == []
+    assert any("before its role is there" in each.found for each in joining.look(CODE))
