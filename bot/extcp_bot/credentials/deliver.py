@@ -88,6 +88,12 @@ class _Delivering:
 
     async def _deliver(self, name: str) -> Delivery:
         target = self._target
+        if target.cluster.credential:
+            raise refused(
+                f"{target.cluster.directory}/credential makes it, from the repository",
+                "see what Argo CD and the controller of its documents say; or take the directory "
+                "out of the repository, and let the bot deliver",
+            )
         await turn.require(target)
         async with writes.of(target.fleet, target.fleet.inventory.external.name) as external:
             raw = await external.read(f"{tokens.collection(target)}/{name}")

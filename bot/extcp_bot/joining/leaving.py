@@ -15,7 +15,11 @@ from extcp_bot.result import clean
 from extcp_bot.target import Target
 from extcp_gitops.inventory.author import unknown_cluster
 from extcp_gitops.inventory.model import Cluster, Destination, Role
-from extcp_gitops.render.argocd import application_name, crds_application_name
+from extcp_gitops.render.argocd import (
+    application_name,
+    crds_application_name,
+    credential_name,
+)
 
 if TYPE_CHECKING:
     from extcp_bot.checks.model import Check, Permission
@@ -129,6 +133,7 @@ class _Removal:
         names = (
             application_name(inventory, cluster),
             crds_application_name(inventory, cluster),
+            credential_name(inventory, cluster),
         )
         left = [name for name in names if name in there]
         if left:

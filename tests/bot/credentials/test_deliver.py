@@ -395,3 +395,16 @@ def test_no_word_shows_a_token(mesh: Ready) -> None:
     mesh.fleet = replace(mesh.fleet)
     for token in (old, mesh.token()):
         assert all(token not in repr(each) for each in said)
+
+
+def test_what_the_repository_makes_is_not_delivered_beside_it(mesh: Ready) -> None:
+    inventory = mesh.fleet.inventory
+    clusters = tuple(
+        replace(each, credential=True) if each.name == SECOND else each
+        for each in inventory.clusters
+    )
+    mesh.fleet.inventory = replace(inventory, clusters=clusters)
+    found = run(mesh)
+    assert found.outcome is Outcome.REFUSED
+    assert "credential" in found.words
+    assert mesh.outside.written == []
