@@ -150,9 +150,7 @@ class _Finder:
         found = Candidate(new, plane, access, by_hand=False, origin=entry.origin, argocd=way)
         if plane in self._inventory.control_planes:
             problems += _words(self._rules.findings(found))
-        if names.cluster_name_problem(name):
-            found = replace(found, cluster=replace(new, name=clean(name)))
-        return replace(found, problem=clean("; ".join(problems)))
+        return _harmless(found, problems) if problems else found
 
     def _collisions(self, entry: Entry) -> Iterator[str]:
         """What else claims to be the same cluster."""
@@ -258,6 +256,16 @@ def _both(one: Candidate, other: Candidate) -> Candidate:
     """Two Secrets for one cluster, which nobody can choose between."""
     words = f"{one.origin} and {other.origin} are both for the cluster {one.name}"
     return replace(one, problem=clean("; ".join(filter(None, (words, one.problem)))))
+
+
+def _harmless(candidate: Candidate, problems: Iterable[str]) -> Candidate:
+    """One that is shown and goes no further, whatever its annotations hold."""
+    new = candidate.cluster
+    server = None if new.server is None else clean(new.server)
+    shown = replace(new, name=clean(new.name), network=clean(new.network), server=server)
+    problem = clean("; ".join(problems))
+    plane = clean(candidate.control_plane)
+    return replace(candidate, cluster=shown, control_plane=plane, problem=problem)
 
 
 def _words(findings: Iterable[Finding]) -> list[str]:

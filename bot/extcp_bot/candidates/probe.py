@@ -103,7 +103,7 @@ async def _standing(api: Writer, target: Target, configuration: Object) -> Async
     try:
         yield
     finally:  # also where this task is cancelled
-        await asyncio.shield(asyncio.ensure_future(_remove(api, configuration)))
+        await _removed(api, configuration)
 
 
 async def _make(api: Writer, target: Target, configuration: Object) -> None:
@@ -117,8 +117,16 @@ async def _make(api: Writer, target: Target, configuration: Object) -> None:
         raise
     except BaseException:  # the answer is lost, and the configuration may be there
         with contextlib.suppress(CannotLookError):
-            await asyncio.shield(asyncio.ensure_future(_remove(api, configuration)))
+            await _removed(api, configuration)
         raise
+
+
+async def _removed(api: Writer, configuration: Object) -> None:
+    """Take it away, also where this task is cancelled once more meanwhile."""
+    removal = asyncio.ensure_future(_remove(api, configuration))
+    # Nobody may be left to see how that ended.
+    removal.add_done_callback(lambda task: task.cancelled() or task.exception())
+    await asyncio.shield(removal)
 
 
 async def _remove(api: Writer, configuration: Object) -> None:

@@ -286,3 +286,14 @@ def test_what_the_generator_refuses_is_refused(
     with pytest.raises(ExtcpError) as caught:
         named(known, **options)
     assert [each.code for each in caught.value.findings] == [code]
+
+
+def test_a_candidate_with_a_problem_shows_nothing_that_a_terminal_obeys(known: World) -> None:
+    bad = "x\x1b[31m\n@everyone"
+    keys = (wishes.NAME, wishes.NETWORK, wishes.CONTROL_PLANE, wishes.GATEWAYS)
+    register(known, annotations=dict.fromkeys(keys, bad))
+    (candidate,) = find(known)
+    shown = f"{candidate.name}{candidate.cluster}{candidate.control_plane}{candidate.problem}"
+    assert candidate.problem
+    assert "\x1b" not in shown
+    assert "\n" not in shown

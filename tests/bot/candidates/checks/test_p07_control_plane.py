@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bot.fleets import PLANE
 from tests.bot.simulation import roots
+from tests.bot.tlsserver import TlsServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.bot.candidates.joining import Preflight
+    from tests.e2e.testbed.pki import Authority
 
 CODE = "EXTCP-P07"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
@@ -83,3 +89,30 @@ def test_an_old_answer_is_not_taken_for_one_of_a_webhook_that_is_not_live_yet(
     assert joining.problems(CODE) == []
     sentinels = [url for url, _ in joining.joining.calls if "sentinel" in url]
     assert len(sentinels) == 2  # before the call, and after it
+
+
+@pytest.mark.parametrize(
+    ("authority", "name", "expected"),
+    [
+        (roots.mesh, f"istiod.{PLANE}.svc", []),
+        (roots.mesh, "istiod.other.svc", ["untrusted"]),
+        (roots.gateway, f"istiod.{PLANE}.svc", ["untrusted"]),
+    ],
+)
+def test_by_ip_address_the_certificate_is_verified_from_here(
+    joining: Preflight, authority: Callable[[], Authority], name: str, expected: list[str]
+) -> None:
+    joining.joining.failure = (
+        "tls: failed to verify certificate: x509: cannot validate certificate for 192.0.2.10 "
+        "because it doesn't contain any IP SANs"
+    )
+    fleet = joining.mesh.fleet
+    mesh = fleet.inventory.mesh
+    (plane,) = mesh.control_planes
+    by_ip = replace(plane, address="192.0.2.10", tls=None, ca_bundle=None)
+    inventory = replace(fleet.inventory, mesh=replace(mesh, control_planes=(by_ip,)))
+    with TlsServer(authority().serve([name])) as istiod:
+        connect_to = {(by_ip.address, 15017): istiod.place}
+        joining.mesh.fleet = replace(fleet, inventory=inventory, connect_to=connect_to)
+        assert joining.problems(CODE) == expected
+        assert joining.look(CODE)[-1].state == "healthy"  # the route
