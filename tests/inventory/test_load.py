@@ -163,3 +163,19 @@ def test_a_bot_that_cannot_be(line: str) -> None:
     with pytest.raises(ExtcpError, match="EXTCP-I00") as error:
         load(meshes.mesh({"mesh.yaml": f"{FORGE}bot:\n  {line}\n"}))
     assert {finding.line for finding in error.value.findings} <= {15, 16}
+
+
+def test_documents_of_a_credential_are_no_part_of_the_inventory() -> None:
+    place = "clusters/remote-cluster-2/credential"
+    files = meshes.mesh({f"{place}/external-secret.yaml": "kind: ExternalSecret\n"})
+    assert not load(files).inventory.by_name["remote-cluster-2"].credential
+    files[f"{place}/kustomization.yaml"] = b"kind: Kustomization\n"
+    clusters = load(files).inventory.by_name
+    assert clusters["remote-cluster-2"].credential
+    assert not clusters["remote-cluster-1"].credential
+
+
+def test_a_cluster_may_be_called_credential() -> None:
+    item = meshes.REMOTE.format(name="credential")
+    files = meshes.mesh({"clusters/credential/cluster.yaml": item})
+    assert "credential" in load(files).inventory.by_name

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from extcp_bot.commands import options
-from extcp_gitops.commands.options import output
+from extcp_gitops.commands.options import output, writes
 
 if TYPE_CHECKING:
     from extcp_bot.passes import Plan
     from extcp_gitops.commands.context import Context
+    from extcp_gitops.commands.options import Writing
 
 _force = click.option(
     "--force-release",
@@ -29,7 +31,7 @@ def credential() -> None:
     """Deliver, rotate and list the remote secrets, by which istiod reaches the clusters.
 
     They go from the remote cluster straight to the external cluster; no token is printed, and none
-    gets into Git.
+    gets into Git in clear.
     """
 
 
@@ -147,6 +149,105 @@ def rotate(
         raise click.UsageError("Name each cluster with --cluster: nothing is rotated unasked.")
     wish = Wish(frozenset(forced), Patience(synced=wait), context.say)
     return Delivering(context, plan, output_format, dry_run=dry_run).rotate(wish)
+
+
+@credential.command(
+    epilog="""\b
+Examples:
+  extcp-bot credential document --cluster remote-cluster-2 --as external-secret --store vault
+  extcp-bot credential document --cluster remote-cluster-2 --as sealed-secret \\
+    --certificate sealed-secrets.pem --commit
+  extcp-bot credential document --cluster remote-cluster-2 --as sops
+"""
+)
+@options.reaches
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["external-secret", "sealed-secret", "sops"]),
+    required=True,
+    help="What the document is.",
+)
+@click.option("--store", metavar="NAME", default="", help="external-secret: the store.")
+@click.option(
+    "--store-kind",
+    type=click.Choice(["ClusterSecretStore", "SecretStore"]),
+    default="ClusterSecretStore",
+    show_default=True,
+    help="external-secret: what the store is.",
+)
+@click.option(
+    "--store-key",
+    metavar="KEY",
+    default="istio-remote-secret-{cluster}",
+    show_default=True,
+    help="external-secret: under which key somebody has put the kubeconfig into the store.",
+)
+@click.option(
+    "--store-property", metavar="NAME", default="", help="external-secret: which part of the key."
+)
+@click.option(
+    "--certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="sealed-secret: what 'kubeseal --fetch-cert' prints for the external cluster.",
+)
+@click.option(
+    "--age",
+    metavar="RECIPIENTS",
+    default="",
+    help="sops: for whom, where .sops.yaml does not say it.",
+)
+@click.option("--server", metavar="URL", default="", help="As for deliver.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 3600),
+    default=30,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the cluster to make the token.",
+)
+@writes
+def document(
+    context: Context,
+    *,
+    plan: Plan,
+    form: str,
+    store: str,
+    store_kind: str,
+    store_key: str,
+    store_property: str,
+    certificate: Path | None,
+    age: str,
+    server: str,
+    wait: float,
+    how: Writing,
+) -> None:
+    """Write the remote secret of a cluster as documents for Git: referenced or encrypted.
+
+    They go into clusters/NAME/credential/, once the control plane's namespace is live on the
+    cluster. A reference or a SealedSecret gets an Application that applies it to the external
+    cluster. What SOPS has encrypted is for a plugin of Argo CD, or for you, to decrypt there.
+    """
+    from extcp_bot.commands import documenting  # noqa: PLC0415 - not for --help
+    from extcp_bot.credentials.documents import Form, Store  # noqa: PLC0415
+
+    if len(plan.clusters) != 1:
+        raise click.UsageError("Name one cluster with --cluster.")
+    if form == Form.EXTERNAL_SECRET and not store:
+        raise click.UsageError("Name the --store of the external secret.")
+    if form == Form.SEALED_SECRET and certificate is None:
+        raise click.UsageError("Name the --certificate to seal for.")
+    wish = documenting.Wish(
+        plan.clusters[0],
+        Form(form),
+        Store(store, store_kind, store_key, store_property),
+        certificate.read_bytes() if certificate else b"",
+        age,
+        server,
+        wait,
+    )
+    documenting.document(context, plan, wish, how)
 
 
 @credential.command(

@@ -149,7 +149,7 @@ def load(files: Mapping[str, bytes]) -> Loaded:
     for path, raw in files.items():
         if path.endswith(_CUSTOM):
             findings.extend(_custom(path, raw))
-        elif not path.endswith(_CREDENTIAL):  # what it builds to, ``validate`` looks at
+        elif not _is_of_credential(path):  # what it builds to, ``validate`` looks at
             _parse(path, raw, documents, findings)
     if findings:
         raise ExtcpError(*findings)
@@ -182,6 +182,11 @@ def _parse(path: str, raw: bytes, documents: dict[str, Document], findings: list
             remedy = "rename the directory; it is the cluster's name with '/' as '--slash--'"
             findings.append(Finding("EXTCP-I012", problem, remedy, path))
     documents[path] = document
+
+
+def _is_of_credential(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return parts[:1] == (_CLUSTERS,) and parts[2:-1] == ("credential",)
 
 
 def _custom(path: str, raw: bytes) -> Iterator[Finding]:

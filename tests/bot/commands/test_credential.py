@@ -8,6 +8,7 @@ import pytest
 
 from extcp_bot.access import resolve
 from extcp_bot.credentials import registration, watching
+from extcp_gitops.generate import Options, generate
 from tests.bot import reachable
 from tests.bot.credentials.ready import (
     DELIVERED,
@@ -17,6 +18,7 @@ from tests.bot.credentials.ready import (
     Ready,
     ready,
 )
+from tests.bot.credentials.test_sealed import Controller
 from tests.bot.fleets import CONFIG, PLANE, SECOND
 from tests.bot.identities import SECRETS
 
@@ -37,14 +39,14 @@ class Command:
         self.out = ""
         self.err = ""
         self.printed = ""
-        self._root = root
+        self.root = root
         self._capsys = capsys
 
     def __call__(self, *arguments: str) -> int:
         """The exit code."""
         from extcp_bot.cli import run  # noqa: PLC0415 - tests of the lazy imports come first
 
-        status = run(["-C", str(self._root), "credential", *arguments])
+        status = run(["-C", str(self.root), "credential", *arguments])
         self.out, self.err = self._capsys.readouterr()
         self.printed += self.out + self.err
         return status
@@ -60,8 +62,9 @@ class Command:
 def command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Command]:
+    root = tmp_path / "mesh"
     with ready() as mesh:
-        reachable.write(mesh, tmp_path)
+        reachable.write(mesh, root)
 
         async def fleet(_root: Path, _choice: resolve.Choice) -> Fleet:
             return replace(mesh.fleet)
@@ -70,7 +73,7 @@ def command(
         monkeypatch.setattr(registration, "GOES", 0.2)
         monkeypatch.setattr(watching, "SETTLE", 0.0)
         monkeypatch.setattr(watching, "INTERVAL", 0.05)
-        yield Command(mesh, tmp_path, capsys)
+        yield Command(mesh, root, capsys)
 
 
 def test_delivers_to_all_and_then_writes_nothing(command: Command) -> None:
@@ -179,13 +182,68 @@ def test_lists_what_nobody_may_see(command: Command) -> None:
     assert "unknown" in command.out
 
 
+PLACE = f"clusters/{SECOND}/credential"
+
+
+@pytest.fixture
+def generated(
+    command: Command, istioctl_path: Path, render_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The repository, with all that is generated."""
+    monkeypatch.setenv("EXTCP_CACHE_DIR", str(render_cache))
+    generate(command.root, Options(istioctl=istioctl_path))
+    return command.root
+
+
+def test_documents_for_git(command: Command, generated: Path, istioctl_path: Path) -> None:
+    words = ("document", *ONE, "--istioctl", str(istioctl_path))
+    assert command(*words, "--as", "external-secret", "--store", "vault") == 0, command.err
+    assert f"+ {PLACE}/external-secret.yaml" in command.err
+    assert f"~ clusters/{SECOND}/argocd/applications.yaml" in command.err
+    assert (generated / PLACE / "kustomization.yaml").is_file()
+    assert command(*words, "--as", "external-secret", "--store", "vault") == 0
+    assert "nothing to do" in command.err
+    certificate = generated.parent / "cert.pem"
+    certificate.write_bytes(Controller().certificate)
+    sealed = (*words, "--as", "sealed-secret", "--certificate", str(certificate))
+    assert command(*sealed) == 0
+    assert f"- {PLACE}/external-secret.yaml" in command.err
+    before = (generated / PLACE / "sealed-secret.yaml").read_bytes()
+    assert command(*sealed) == 0
+    assert (generated / PLACE / "sealed-secret.yaml").read_bytes() == before
+    assert command.mesh.token().encode() not in before
+
+
+def test_documents_wait_for_the_namespace(command: Command, generated: Path) -> None:
+    del command.mesh.second.objects[f"{NAMESPACES}/{PLANE}"]
+    assert command("document", *ONE, "--as", "external-secret", "--store", "vault") == 1
+    assert "EXTCP-B062" in command.err
+    assert not (generated / PLACE).exists()
+    command.mesh.second.denied.add(NAMESPACES)
+    assert command("document", *ONE, "--as", "external-secret", "--store", "vault") == 5
+    assert "EXTCP-B063" in command.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--as", "external-secret"),
+        ("--as", "sealed-secret"),
+        (),
+        ("--as", "external-secret", "--store", "x", "--cluster", CONFIG),
+    ],
+)
+def test_documents_that_lack_something(command: Command, words: tuple[str, ...]) -> None:
+    assert command("document", *ONE, *words) == 2
+
+
 def test_a_cluster_that_is_not_there(command: Command) -> None:
     assert command("list", "--cluster", "nobody") == 2
     assert "no cluster 'nobody'" in command.err
     assert command("deliver", "--cluster", "external-cluster") == 2
 
 
-@pytest.mark.parametrize("words", [(), ("deliver",), ("rotate",), ("list",)])
+@pytest.mark.parametrize("words", [(), ("deliver",), ("rotate",), ("list",), ("document",)])
 def test_help(command: Command, words: tuple[str, ...]) -> None:
     assert command(*words, "--help") == 0
     assert "--help" in command.out
