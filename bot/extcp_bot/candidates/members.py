@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from extcp_bot import listed
 from extcp_bot.kube.failure import CannotLookError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _AT_ONCE: Final = 64
-_SHOWN: Final = 3
 
 
 async def ask(
@@ -56,6 +56,5 @@ def unasked(answers: Mapping[str, object]) -> CannotLookError | None:
     if not failures:
         return None
     first = next(iter(failures.values()))
-    more = len(failures) - _SHOWN
-    names = ", ".join(list(failures)[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    names = listed.first(list(failures))
     return CannotLookError(f"{names} could not be asked: {first.why}", first.remedy, names)

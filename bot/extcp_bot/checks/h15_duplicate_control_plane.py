@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot import listed
 from extcp_bot.checks import parts
 from extcp_bot.checks.model import (
     Observation,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _ISTIOD: Final = ("app", "istiod")
 _ALIVE: Final = timedelta(minutes=2)
 """A leader says every few seconds that it is there; two minutes leave room for its clock."""
-_SHOWN: Final = 3
 _PODS: Final[tuple[Mapping[str, str], ...]] = (
     {},
     {"sidecar.istio.io/inject": "true"},
@@ -120,7 +120,7 @@ async def _injectors(target: Target) -> AsyncIterator[Observation]:
             yield TWO_INJECTORS.at(
                 target,
                 f"MutatingWebhookConfiguration {configuration}",
-                found=f"Pods in {_listed(both)} go to {theirs[0].host or 'a Service'} as well",
+                found=f"Pods in {listed.first(both)} go to {theirs[0].host or 'a Service'} as well",
                 wanted=f"Pods of this control plane go to {target.plane.address} alone",
                 configuration=configuration,
             )
@@ -165,8 +165,3 @@ def _destination(hook: Webhook) -> str:
     """Who is asked, and for which cluster; two configurations may well ask the same."""
     service = hook.service or {}
     return hook.url or f"{service.get('namespace')}/{service.get('name')}{hook.path}"
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

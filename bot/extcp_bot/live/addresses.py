@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot import listed
 from extcp_bot.live import fields
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ NODES: Final = "/api/v1/nodes"
 PODS: Final = "/api/v1/pods"
 _MOST: Final = 250
 _ALIVE: Final = "status.phase!=Succeeded,status.phase!=Failed"
-_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,7 @@ class Addresses:
     def words(self) -> str:
         """For people."""
         if self.ranges:
-            more = len(self.ranges) - _SHOWN
-            listed = ", ".join(map(str, self.ranges[:_SHOWN]))
-            return listed + (f" and {more} more" if more > 0 else "")
+            return listed.first(self.ranges)
         return f"{len(self.pods)} addresses of Pods" if self.pods else "none yet"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot import listed
 from extcp_bot.candidates.checks.registry import check
 from extcp_bot.checks import parts
 from extcp_bot.checks.model import (
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 _ISTIOD: Final = ("app", "istiod")
 _OTHERS: Final = (".linkerd.io", ".consul.hashicorp.com", ".kuma.io", ".openservicemesh.io")
 """How the names of the webhooks of other meshes' injectors end."""
-_SHOWN: Final = 3
 _CRDS: Final = "let one of the two apply them: remove the other Istio, or take its CRDs out of it"
 _CRDS_COMMAND: Final = (
     "kubectl --context {context} get customresourcedefinition {crd} --output yaml"
@@ -205,7 +205,7 @@ async def _roots(target: Target) -> AsyncIterator[Observation]:
     own = set(_parsed(await mesh_root.published(target)))
     strange = [name for name, pem in found.items() if not own & set(_parsed(pem))]
     if strange:
-        where = f"another root in {_listed(strange)}"
+        where = f"another root in {listed.first(strange)}"
         yield OTHER_ROOT.at(target, place, found=where, wanted="none, or that of this mesh")
     else:
         yield healthy(place, f"the root of this mesh in {len(found)} namespaces")
@@ -234,7 +234,7 @@ def _of_crds(target: Target, place: str, found: list[Crd]) -> Iterator[Observati
         (CRDS_RELEASED, released, "by the release {0.release}"),
     ):
         if those:
-            said = f"{_listed([c.name for c in those])}, {what.format(those[0])}"
+            said = f"{listed.first([c.name for c in those])}, {what.format(those[0])}"
             yield problem.at(
                 target,
                 place,
@@ -249,8 +249,3 @@ def _parsed(bundle: str) -> tuple[Certificate, ...]:
         return certificates.of_pem(bundle)
     except ValueError:
         return ()
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

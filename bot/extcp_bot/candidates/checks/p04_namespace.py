@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot import listed
 from extcp_bot.candidates.checks.registry import check
 from extcp_bot.checks.model import (
     CONTROL_PLANE_NAMESPACE,
@@ -42,7 +43,6 @@ _EVERYWHERE: Final = frozenset(
         *(f"serviceaccounts/{name}" for name in ("default", "builder", "deployer")),
     }
 )
-_SHOWN: Final = 3
 
 TERMINATING = Problem(
     "terminating",
@@ -125,9 +125,7 @@ async def _of(target: Target, place: str, found: Namespace) -> AsyncIterator[Obs
             wanted=target.plane.config_cluster,
         )
     elif not _is_ours(target, found) and (things := await _content(target)):
-        more = len(things) - _SHOWN
-        listed = ", ".join(things[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        yield NOT_EMPTY.at(target, place, found=listed, wanted="nothing of others")
+        yield NOT_EMPTY.at(target, place, found=listed.first(things), wanted="nothing of others")
 
 
 def _leaders(found: Namespace) -> set[str]:

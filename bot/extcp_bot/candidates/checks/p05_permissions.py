@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from extcp_bot import rbac
+from extcp_bot import listed, rbac
 from extcp_bot.access.model import Access
 from extcp_bot.candidates import generated, model
 from extcp_bot.candidates.checks.registry import check
@@ -204,5 +204,4 @@ def _listed(refused: list[Place]) -> str:
         where = f" in {namespace}" if namespace else ""
         verbs.setdefault(f"{right.target}{where}", []).append(right.verb)
     kinds = [f"{kind} ({', '.join(its)})" for kind, its in verbs.items()]
-    more = len(kinds) - _SHOWN
-    return ", ".join(kinds[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return listed.first(kinds, _SHOWN)
