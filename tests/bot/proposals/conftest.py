@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def _programs(kustomize: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def programs(kustomize: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https")
     monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
 
 
 @pytest.fixture
 def desk(
-    gitea: Gitea, tmp_path: Path, istioctl_path: Path, render_cache: Path, _programs: None
+    gitea: Gitea,
+    tmp_path: Path,
+    istioctl_path: Path,
+    render_cache: Path,
+    programs: None,  # noqa: ARG001 - on PATH
 ) -> Desk:
     """A mesh of two remote clusters on a real Gitea, without a candidate."""
     return desks.begin(tmp_path / "mesh", gitea.repository(), istioctl_path, render_cache)

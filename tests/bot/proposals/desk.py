@@ -25,11 +25,13 @@ from tests import gitrepo, meshes, repositories
 from tests.bot import reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from extcp_bot.checks.model import Check
     from extcp_bot.forge.model import Forge
     from extcp_bot.proposals.asked import Asked, NewMember
+    from extcp_bot.proposals.clusters import OpenClusters
     from extcp_bot.proposals.limits import Meter
     from extcp_bot.proposals.outcome import Outcome
     from extcp_bot.proposals.policy import Policy
@@ -163,6 +165,8 @@ class Desk:
         script: What is seen of the clusters.
         options: For the generator.
         wrap: Makes something else of the forge of each pass.
+        live: The clusters of a repository, in place of those of the script.
+        checks: Of the mesh's health, where it is live.
     """
 
     repository: Repository
@@ -170,6 +174,8 @@ class Desk:
     script: Script
     options: Options
     wrap: Callable[[Forge], Forge] = lambda forge: forge
+    live: OpenClusters | None = None
+    checks: tuple[Check, ...] = ()
 
     def reconcile(
         self, *, dry_run: bool = False, asked: Asked | None = None, gate: Gate | None = None
@@ -187,7 +193,7 @@ class Desk:
     ) -> Outcome:
         """One pass, beside others."""
         ways = Ways(self._forge, self._clusters, self.options)
-        plan = _plan(self.root)
+        plan = replace(_plan(self.root), checks=self.checks)
         return await reconcile(
             plan, gate=gate, dry_run=dry_run, asked=asked, through=ways, meter=meter
         )
@@ -203,7 +209,8 @@ class Desk:
     async def _clusters(
         self, root: Path, plan: Plan, policy: Policy, *, may_probe: bool
     ) -> Clusters:
-        del plan, policy, may_probe
+        if self.live is not None:
+            return await self.live(root, plan, policy, may_probe=may_probe)
         return Scripted(load_directory(root).inventory, root, self.script)
 
     # What people see
@@ -262,9 +269,26 @@ def begin(
         cache: Of rendered manifests.
         more: Of ``proposals`` in ``bot.yaml``.
     """
+    mesh = moved(meshes.MESH, repository)
+    return begin_with(root, repository, istioctl, cache, meshes.mesh({"mesh.yaml": mesh}), more)
+
+
+def moved(mesh: str, repository: Repository) -> str:
+    """A ``mesh.yaml`` that says where the repository really is."""
     url = "https://git.example.com/platform/mesh.git"
-    mesh = meshes.replaced(meshes.MESH, url, f"{repository.url}\n  forge: gitea")
-    repositories.create(root, meshes.mesh({"mesh.yaml": mesh}), istioctl, cache)
+    return meshes.replaced(mesh, url, f"{repository.url}\n  forge: gitea")
+
+
+def begin_with(  # noqa: PLR0917 - as begin
+    root: Path,
+    repository: Repository,
+    istioctl: Path,
+    cache: Path,
+    files: Mapping[str, bytes],
+    more: str = "  passes: 1",
+) -> Desk:
+    """The same for a mesh of a test's own; see :func:`begin`."""
+    repositories.create(root, files, istioctl, cache)
     bot = _BOT_YAML.format(roots=repository.gitea.roots, more=more)
     (root / "bot.yaml").write_text(bot)
     repositories.commit(root)
