@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PACKAGES = [Path(package.__path__[0]) for package in (extcp_gitops, extcp_bot)]
-WRITTEN = [ROOT / "README.md", DOCS / "architecture.md", DOCS / "tutorial.md"]
+WRITTEN = [
+    ROOT / "README.md",
+    *(DOCS / f"{name}.md" for name in ("architecture", "tutorial", "pull-requests")),
+]
 DOCUMENTS = [*WRITTEN, *(ROOT / f"{n}.md" for n in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))]
 PROGRAMS = {"extcp-gitops": cli, "extcp-bot": bot}
 
