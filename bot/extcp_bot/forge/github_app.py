@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from extcp_bot.forge.http import Limits
     from extcp_bot.forge.tokens import App
+    from extcp_bot.forge.wire import Limits
 
 _BACKDATED: Final = 60
 """Seconds that GitHub asks to date a JWT back, because clocks differ."""

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from extcp_bot.access.model import hide
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -55,8 +57,9 @@ class ForgeError(Exception):
     def __init__(
         self, why: str, remedy: str, status: int = 0, retry_after: float | None = None
     ) -> None:
-        super().__init__(why)
-        self.why = why
+        # Paths and messages hold what others chose, which may be what was shown to them.
+        self.why = hide(why)
+        super().__init__(self.why)
         self.remedy = remedy
         self.status = status
         self.retry_after = retry_after

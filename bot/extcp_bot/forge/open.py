@@ -10,7 +10,8 @@ from extcp_bot.forge.gitea import Gitea
 from extcp_bot.forge.github import GitHub, Person, headers
 from extcp_bot.forge.github_app import AppInstallation
 from extcp_bot.forge.gitlab import GitLab
-from extcp_bot.forge.http import Http, Limits
+from extcp_bot.forge.http import Http
+from extcp_bot.forge.wire import Limits
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory.model import Forge as Kind
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from extcp_bot.access.model import Secret
     from extcp_bot.forge.address import Address
     from extcp_bot.forge.github import Identity
-    from extcp_bot.forge.http import Headers
     from extcp_bot.forge.model import Forge
+    from extcp_bot.forge.wire import Headers
 
 _GITHUB_PAUSE: Final = 1.0
 """Seconds between writes that GitHub asks for (docs.github.com, "Best practices for using the REST

@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LINK: Final = re.compile(r'<(?P<url>[^<>]{1,4096})>[^,<]*?;\s*rel="?next"?\s*(?:[;,]|$)')
+_SIZES: Final = ("limit", "per_page")
+_FRACTION: Final = 7
+
+
+def smaller(query: Mapping[str, str]) -> dict[str, str] | None:
+    """The query for pages of fewer items; None where they are of one already, or of no set size."""
+    for name in _SIZES:
+        if query.get(name, "1") != "1":
+            return {**query, name: str(max(int(query[name]) // _FRACTION, 1))}
+    return None
 
 
 def next_query(

@@ -8,8 +8,9 @@ import pytest
 from aiohttp import web
 
 from extcp_bot.access.model import Secret
-from extcp_bot.forge.http import Http, Limits
+from extcp_bot.forge.http import Http
 from extcp_bot.forge.model import ForgeError
+from extcp_bot.forge.wire import Limits
 from tests.bot.apiserver import ROOT, ApiServer
 from tests.e2e.testbed.pki import Authority
 
@@ -204,6 +205,23 @@ def test_what_is_no_json_is_an_error(server: ApiServer, ask: Ask, content: bytes
     server.everything = answering(web.Response(body=content))
     with pytest.raises(ForgeError, match="no JSON"):
         ask(lambda http: http.get("/x"))
+
+
+def test_long_texts_are_read_in_shorter_pages(server: ApiServer, ask: Ask) -> None:
+    async def hostile(request: web.Request) -> web.StreamResponse:
+        page, size = int(request.query.get("page", 1)), int(request.query["limit"])
+        items = [{"number": n, "body": "x" * 200_000} for n in range(30)]
+        part = items[(page - 1) * size : page * size]
+        return web.json_response(part, headers={"X-Total-Count": "30"})
+
+    server.everything = hostile
+    found = ask(lambda http: http.list("/x", {"limit": "50"}), Limits(request=5, bytes=2 << 20))
+    assert [each["number"] for each in found] == list(range(30))
+    assert all(len(each["body"]) < 200_000 for each in found)
+    assert "GET /x?limit=7&page=5" in server.requests
+    with pytest.raises(ForgeError, match="more than 0 MiB"):
+        ask(lambda http: http.list("/x", {"limit": "50"}), Limits(request=5, bytes=100_000))
+    assert server.requests[-1] == "GET /x?limit=1"
 
 
 def test_too_much_is_not_read(server: ApiServer, ask: Ask) -> None:

@@ -7,8 +7,8 @@ import contextlib
 import itertools
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from extcp_bot.forge.http import Limits
 from extcp_bot.forge.open import open_forge
+from extcp_bot.forge.wire import Limits
 from extcp_gitops.inventory.model import Forge as Kind
 from tests.bot.forge.github_server import GitHubServer
 from tests.bot.forge.gitlab_server import GitLabServer
