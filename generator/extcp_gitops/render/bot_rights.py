@@ -1,8 +1,9 @@
 """What the bot may do in the external cluster, and with Argo CD, when it runs there.
 
-It is what ``extcp-bot rbac`` prints for that side, and the remote secrets that it delivers. The
-checks of the bot are the source of it, each in its own file; the generator, which knows nothing of
-the bot, lists it here, and ``tests/bot/test_generated_rights.py`` holds the two together.
+It is what ``extcp-bot rbac --side external --credentials`` prints, but for what rotating takes, and
+``--side argocd --from-argocd``. The checks of the bot are the source of it, each in its own file;
+the generator, which knows nothing of the bot, lists it here, and
+``tests/bot/test_generated_rights.py`` holds the two together.
 """
 
 from __future__ import annotations
@@ -60,16 +61,14 @@ _CONTROL_PLANE: Final = (
     Rule("", "configmaps", ("get",), ("istio",)),
     Rule("", "configmaps", ("get",), ("istiod-root",)),
     Rule("", "pods/portforward", ("get", "create")),
-    Rule("", "secrets", ("get", "list")),
+    # Remote secrets; their names follow from clusters that are not known yet, so it names none.
+    Rule("", "secrets", ("get", "list", "create", "update", "patch", "delete")),
     Rule("apps", "deployments", ("get",), ("istiod",)),
     Rule("networking.istio.io", "destinationrules", ("get",)),
     Rule("networking.istio.io", "gateways", ("get",)),
     Rule("networking.istio.io", "virtualservices", ("get",)),
     Rule("policy", "poddisruptionbudgets", ("list",)),
 )
-_DELIVERY: Final = Rule("", "secrets", ("create", "update", "patch", "delete"))
-"""Remote secrets; their names follow from clusters that are not known yet, so it names none."""
-
 _ARGOCD: Final = (
     Rule("", "secrets", ("list",)),
     Rule("argoproj.io", "applications", ("list",)),
@@ -87,7 +86,7 @@ def rights(inventory: Inventory) -> Mapping[str, Sequence[Rule]]:
         EVERYWHERE: _EVERYWHERE,
         inventory.mesh.argocd_namespace: _ARGOCD,
         INGRESS_NAMESPACE: _ingress(planes),
-        **{plane.namespace: (*_CONTROL_PLANE, _DELIVERY) for plane in planes},
+        **{plane.namespace: _CONTROL_PLANE for plane in planes},
     }
 
 
