@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from extcp_bot.access.resolve import Choice
 from extcp_bot.candidates.model import Candidate
 from extcp_bot.checks.model import State
+from extcp_bot.credentials.model import Delivery
+from extcp_bot.credentials.model import Outcome as Secrets
 from extcp_bot.forge.open import open_forge
 from extcp_bot.joining.model import Progress, Stage
 from extcp_bot.kube.failure import CannotLookError
@@ -79,6 +81,8 @@ class Script:
         roots: Published by control planes.
         looks: How often a candidate was looked at.
         acts: The clusters whose credential was delivered.
+        leaves: What becomes of the remote secret of a cluster that leaves, likewise.
+        left: The clusters whose remote secret was taken away.
     """
 
     candidates: list[Candidate] | None = field(default_factory=list)
@@ -91,6 +95,8 @@ class Script:
     roots: dict[str, str] = field(default_factory=dict)
     looks: int = 0
     acts: list[str] = field(default_factory=list)
+    leaves: list[Secrets] = field(default_factory=lambda: [Secrets.UNCHANGED])
+    left: list[str] = field(default_factory=list)
 
     def now(self) -> datetime:
         """The time."""
@@ -149,6 +155,16 @@ class Scripted(Clusters):
             script.progress.pop(0)
         result = reports.result(self.inventory, name, state, found=script.found)
         return Progress(name, stage, (result,), state, f"{stage} is {state}", wrote=act)
+
+    async def leave(self, name: str, control_plane: str, *, dry_run: bool) -> Delivery:
+        """As the script says; a dry run of a removal is not the removal."""
+        leaves = self.script.leaves
+        outcome = leaves[0]
+        if len(leaves) > 1 and not (dry_run and outcome is Secrets.REMOVED):
+            leaves.pop(0)
+        if outcome is Secrets.REMOVED and not dry_run:
+            self.script.left.append(name)
+        return Delivery(name, f"{control_plane}/x", outcome, "so it is", dry_run=dry_run)
 
     async def root(self, control_plane: str) -> str:
         """As the script says."""

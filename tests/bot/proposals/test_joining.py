@@ -1,0 +1,218 @@
+"""What follows a merge, and pull requests that take out, remove and pin."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from extcp_bot.checks.model import State
+from extcp_bot.credentials.model import Outcome
+from extcp_bot.joining.model import Stage
+from extcp_bot.proposals.asked import Asked
+from extcp_bot.proposals.case import Standing
+from extcp_bot.proposals.writes import Deliver, TakeAway
+from extcp_gitops.errors import ExitCode, ExtcpError
+from extcp_gitops.inventory.load import load_directory
+from tests import gitrepo, meshes
+from tests.bot.proposals import desk as desks
+from tests.bot.proposals.desk import NEW, candidate
+
+if TYPE_CHECKING:
+    from extcp_gitops.inventory.model import Inventory
+    from tests.bot.proposals.desk import Desk
+
+LATER = timedelta(minutes=31)
+REVERT = f"extcp/revert/{NEW}"
+PLANE = "external-istiod"
+
+
+def merged(desk: Desk, *progress: tuple[Stage, State]) -> int:
+    """Have an addition merged; gives its number."""
+    desk.script.candidates = [candidate()]
+    desk.script.progress = list(progress)
+    desk.reconcile()
+    number = int(desk.pull()["number"])
+    desk.repository.merge(number)
+    return number
+
+
+def inventory(desk: Desk) -> Inventory:
+    """That of main."""
+    desks.fetch(desk.root, desk.repository, "main")
+    gitrepo.git(desk.root, "reset", "--quiet", "--hard", "FETCH_HEAD")
+    return load_directory(desk.root).inventory
+
+
+def quiet(desk: Desk) -> None:
+    assert [str(write) for write in desk.reconcile().writes] == []
+
+
+def test_a_cluster_is_followed_stage_by_stage_in_one_comment(desk: Desk) -> None:
+    number = merged(
+        desk,
+        (Stage.SYNCED, State.UNHEALTHY),
+        (Stage.CREDENTIAL, State.UNHEALTHY),
+        (Stage.PROVEN, State.HEALTHY),
+    )
+    (row,) = desk.reconcile().rows
+    assert (row.standing, row.number) == (Standing.MERGED, number)
+    planned = desk.reconcile(dry_run=True)
+    assert Deliver(NEW) in planned.writes
+    assert desk.script.acts == []
+    acted = desk.reconcile()
+    assert Deliver(NEW) in acted.writes
+    assert desk.script.acts == [NEW]
+    desk.reconcile()
+    (comment,) = desk.comments(number)
+    assert "Proven in the mesh" in comment["body"]
+    quiet(desk)
+
+
+def test_while_one_is_on_its_way_no_other_one_is_opened(desk: Desk) -> None:
+    merged(desk, (Stage.REGISTRY, State.UNHEALTHY))
+    assert desk.script.candidates is not None
+    desk.script.candidates.append(candidate("remote-cluster-4"))
+    rows = {row.name: row.standing for row in desk.reconcile().rows}
+    assert rows == {NEW: Standing.MERGED, "remote-cluster-4": Standing.QUEUED}
+    desk.script.progress = [(Stage.PROVEN, State.HEALTHY)]
+    rows = {row.name: row.standing for row in desk.reconcile().rows}
+    assert rows == {"remote-cluster-4": Standing.OPEN}
+
+
+@pytest.mark.parametrize("state", [State.UNHEALTHY, State.UNKNOWN])
+def test_a_proof_that_fails_in_time_opens_a_revert(desk: Desk, state: State) -> None:
+    merged(desk, (Stage.REGISTRY, state))
+    desk.reconcile()
+    assert len(desk.pulls()) == 1
+    desk.script.late = LATER
+    desk.reconcile()
+    assert len(desk.pulls()) == (2 if state is State.UNHEALTHY else 1)
+
+
+def test_a_revert_takes_out_what_was_added_and_nothing_is_offered_again(desk: Desk) -> None:
+    tree = gitrepo.git(desk.root, "rev-parse", "HEAD^{tree}")
+    merged(desk, (Stage.REGISTRY, State.UNHEALTHY))
+    desk.script.late = LATER
+    desk.reconcile()
+    revert = desk.pulls()[0]
+    assert revert["head"]["ref"] == REVERT
+    assert "`EXTCP-H05 secret-shape`" in revert["body"]
+    quiet(desk)
+    desk.repository.merge(revert["number"])
+    assert NEW not in inventory(desk).by_name
+    assert gitrepo.git(desk.root, "rev-parse", "HEAD^{tree}") == tree
+    desk.script.leaves = [Outcome.WAITING, Outcome.REMOVED]
+    outcome = desk.reconcile()
+    standings = {row.branch: row.standing for row in outcome.rows}
+    assert standings[f"extcp/add-cluster/{NEW}"] is Standing.DECLINED
+    assert TakeAway(NEW) in desk.reconcile().writes
+    assert desk.labels(revert["number"]) == {"extcp:gone"}
+    quiet(desk)
+    assert len(desk.pulls()) == 2
+
+
+def test_a_cluster_that_is_proven_late_needs_no_revert(desk: Desk) -> None:
+    merged(desk, (Stage.REGISTRY, State.UNHEALTHY))
+    desk.script.late = LATER
+    desk.reconcile()
+    desk.script.progress = [(Stage.PROVEN, State.HEALTHY)]
+    desk.reconcile()
+    revert = desk.pulls()[0]
+    assert revert["state"] == "closed"
+    assert "proven in the mesh by now" in desk.comments(revert["number"])[0]["body"]
+    quiet(desk)
+
+
+# Removals
+
+
+def test_a_cluster_that_is_drained_may_be_removed(desk: Desk) -> None:
+    asked = Asked(remove=("remote-cluster-2",), pause=0)
+    desk.script.state = State.UNHEALTHY
+    (row,) = desk.reconcile(asked=asked).rows
+    assert row.standing is Standing.UNHEALTHY
+    assert desk.pulls() == []
+    desk.script.state = State.HEALTHY
+    (row,) = desk.reconcile(asked=asked).rows
+    assert row.standing is Standing.OPEN
+    desk.reconcile()
+    quiet(desk)
+    number = desk.pull()["number"]
+    desk.repository.merge(number)
+    assert "remote-cluster-2" not in inventory(desk).by_name
+    desk.script.leaves = [Outcome.WAITING, Outcome.REMOVED, Outcome.UNCHANGED]
+    desk.reconcile()
+    assert "goes last" in desk.comments(number)[0]["body"]
+    assert TakeAway("remote-cluster-2") in desk.reconcile().writes
+    assert desk.script.left == ["remote-cluster-2"]
+    quiet(desk)
+
+
+def test_what_cannot_be_removed_is_said(desk: Desk) -> None:
+    with pytest.raises(ExtcpError, match="EXTCP-I030"):
+        desk.reconcile(asked=Asked(remove=("remote-cluster-1",)))
+    with pytest.raises(ExtcpError, match="EXTCP-I015"):
+        desk.reconcile(asked=Asked(remove=("remote-cluster-9",)))
+
+
+# Roots
+
+
+def test_the_root_of_a_self_signed_control_plane_is_proposed_once_it_is_there(desk: Desk) -> None:
+    assert desk.reconcile().rows == []
+    desk.script.roots = {PLANE: meshes.certificate()}
+    (row,) = desk.reconcile().rows
+    assert (row.kind, row.standing) == ("pinned root", Standing.OPEN)
+    quiet(desk)
+    desk.repository.merge(desk.pull()["number"])
+    plane = inventory(desk).control_planes[PLANE]
+    assert plane.ca.root_certificate == meshes.certificate()
+    desk.reconcile()
+    quiet(desk)
+
+
+def test_a_root_that_has_changed_is_never_followed_silently(desk: Desk) -> None:
+    desk.script.roots = {PLANE: meshes.certificate()}
+    desk.reconcile()
+    desk.repository.merge(desk.pull()["number"])
+    desk.script.roots = {PLANE: meshes.certificate("Another Root")}
+    outcome = desk.reconcile()
+    assert "--pin-root" in outcome.warnings[0]
+    assert "is not the one that is pinned" in desk.dashboard()["body"]
+    assert len(desk.pulls()) == 1
+    quiet(desk)
+    (row,) = desk.reconcile(asked=Asked(pin=(PLANE,), pause=0)).rows
+    assert row.standing is Standing.OPEN
+    desk.reconcile()
+    quiet(desk)
+
+
+def test_a_root_that_is_none_is_refused(desk: Desk) -> None:
+    desk.script.roots = {PLANE: "no certificate"}
+    assert desk.reconcile().rows == []
+    with pytest.raises(ExtcpError, match="EXTCP-I021"):
+        desk.reconcile(asked=Asked(pin=(PLANE,), pause=0))
+
+
+# The forge
+
+
+def test_a_repository_in_the_archive_is_an_error_with_a_remedy(desk: Desk) -> None:
+    desk.repository.call("PATCH", "", {"archived": True})
+    with pytest.raises(ExtcpError, match="EXTCP-B041") as caught:
+        desk.reconcile()
+    assert caught.value.exit_code is ExitCode.FINDINGS
+
+
+def test_a_base_that_was_renamed_is_an_error_with_a_remedy(desk: Desk) -> None:
+    desk.repository.call("PATCH", "/branches/main", {"name": "trunk"})
+    with pytest.raises(ExtcpError, match=r"EXTCP-B043.*its default branch is trunk"):
+        desk.reconcile()
+
+
+def test_an_account_that_may_not_push_is_an_error_with_a_remedy(desk: Desk) -> None:
+    desk.repository.allow(desk.repository.gitea.bot, "read")
+    with pytest.raises(ExtcpError, match="EXTCP-B042"):
+        desk.reconcile()
