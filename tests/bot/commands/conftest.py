@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import repositories
 from tests.bot import reachable
 from tests.bot.fleets import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.bot.commands.acting import Acting
+    from tests.gitea import Gitea
 
 
 class Bot:
@@ -55,3 +59,25 @@ def bot(
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         yield made
+
+
+@pytest.fixture
+def acting(  # noqa: PLR0917 - fixtures
+    gitea: Gitea,
+    tmp_path: Path,
+    istioctl_path: Path,
+    kustomize: Path,
+    render_cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Acting:
+    """The command, and a mesh on a real Gitea; see ``acting.py``."""
+    from tests.bot.commands.acting import Acting  # noqa: PLC0415 - few tests want it
+    from tests.bot.proposals import desk  # noqa: PLC0415
+
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https")
+    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
+    monkeypatch.setenv("EXTCP_ISTIOCTL", str(istioctl_path))
+    monkeypatch.setenv("EXTCP_FORGE_TOKEN", gitea.bot.token)
+    made = desk.begin(tmp_path / "mesh", gitea.repository(), istioctl_path, render_cache)
+    return Acting(made, capsys)
