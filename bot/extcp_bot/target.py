@@ -63,6 +63,8 @@ class Fleet:
             refuses to.
         keeps_reads: Whether what was read of a cluster stays when its checks are done, for whoever
             wants to see it; of a thousand clusters that is more than a hundred megabytes.
+        before_write: Called before each request that changes something; may raise, and then none
+            is made.
         once: What several checks want done once, other than reads of API servers.
     """
 
@@ -79,6 +81,7 @@ class Fleet:
     lookup: Lookup = dns.lookup
     plugins: Plugins | None = None
     keeps_reads: bool = False
+    before_write: Callable[[], None] = field(default=lambda: None, repr=False)
     once: Once = field(default_factory=Once, init=False, repr=False)
     _clients: dict[str, Client] = field(default_factory=dict, init=False, repr=False)
 

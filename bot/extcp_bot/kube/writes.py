@@ -17,6 +17,8 @@ from extcp_bot.kube.failure import RejectedError
 from extcp_bot.kube.transport import JSON, Answer, Limits, Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from extcp_bot.access.model import Access
     from extcp_bot.kube.transport import Lookup
     from extcp_bot.target import Fleet
@@ -46,12 +48,18 @@ class Writer:
         access: The way there, and the credential.
         limits: What it may cost; writes have the time of what goes through admission.
         lookup: Where the server's name leads.
+        before: Called before each request that changes something; may raise, and then none is made.
     """
 
     def __init__(
-        self, access: Access, limits: Limits | None = None, lookup: Lookup = dns.lookup
+        self,
+        access: Access,
+        limits: Limits | None = None,
+        lookup: Lookup = dns.lookup,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self.access = access
+        self._before = before
         self._limits = limits or Limits()
         self._transport = Transport(access, self._limits, lookup)
         self._reader = Reader(access)
@@ -183,6 +191,8 @@ class Writer:
             "preconditions": preconditions,
             **({"dryRun": ["All"]} if dry_run else {}),
         }
+        if not dry_run:
+            self._before()
         answer = await self._transport.request(
             "DELETE", path, JSON, json.dumps(body), self._limits.admission
         )
@@ -203,6 +213,8 @@ class Writer:
         dry_run: bool,
     ) -> Object:
         words = (f"fieldManager={MANAGER}", query, "dryRun=All" if dry_run else "")
+        if not dry_run:
+            self._before()
         answer = await self._transport.request(
             method,
             f"{path}?{'&'.join(filter(None, words))}",
@@ -232,4 +244,4 @@ def of(fleet: Fleet, cluster: str) -> Writer:
         CannotLookError: Nobody said how to reach the cluster.
     """
     access = fleet.api(cluster).access
-    return Writer(access, fleet.limits, fleet.lookup)
+    return Writer(access, fleet.limits, fleet.lookup, fleet.before_write)

@@ -100,7 +100,7 @@ async def reconcile(
         ForgeError: The forge cannot be asked at all.
         ClosedError: This process may not act any more.
     """
-    through = through or ways(os.environ)
+    through, gate = through or ways(os.environ), gate or Gate()
     root = find_root(plan.root)
     inventory = load_directory(root).inventory
     policy = settings.read(root, inventory).policy
@@ -113,13 +113,14 @@ async def reconcile(
             arguments = (remote, repository.branch, top, policy, through.options)
             workspace = await threads.run(Workspace.clone, *arguments)
             clusters = await through.clusters(workspace.root, plan, policy, may_probe=not dry_run)
+            clusters.fleet.before_write = gate.require_held
             try:
                 one = OnePass(
                     forge,
                     workspace,
                     clusters,
                     policy,
-                    gate or Gate(),
+                    gate,
                     dry_run,
                     asked,
                     say,

@@ -70,6 +70,16 @@ class Gate:
         """Raise what :meth:`write` does, where no write follows, such as before a long look."""
         if self._closed:
             raise ClosedError(self._closed)
+        self.require_held()
+
+    def require_held(self) -> None:
+        """Raise where another replica may act, for each request of a write that takes several.
+
+        One that began before this process was told to end may come to its end.
+
+        Raises:
+            ClosedError: The lease is lost.
+        """
         if not self._holds():
             raise ClosedError("this replica no longer holds the lease, so another one may act")
 
