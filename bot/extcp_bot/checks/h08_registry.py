@@ -68,7 +68,8 @@ NOT_REGISTERED = Problem(
     "not-registered",
     "No replica of istiod knows the cluster.",
     "see EXTCP-H05 for its Secret, or for the config cluster EXTCP-H04; where nothing is wrong "
-    "there, deliver the Secret again as README.md says, under 'Add a remote cluster'",
+    "there, deliver the Secret again as README.md says, under 'Add a remote cluster'; where istiod "
+    "takes no notice of it, restart istiod (istio#59875)",
     "kubectl --context {external} --namespace {namespace} get secret "
     "--selector istio/multiCluster=true",
 )

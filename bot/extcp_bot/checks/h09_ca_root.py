@@ -119,6 +119,7 @@ class _Pods:
 
     names: set[str]
     youngest: datetime | None
+    age: float
 
     def were_settled(self, time: datetime) -> bool:
         """Whether at that time none had just taken the place of one that is gone by now."""
@@ -187,7 +188,8 @@ async def look(target: Target) -> AsyncIterator[Observation]:
         return
     pods: _Pods | None = None
     try:
-        pods = _Pods(await istiod.names(target), await istiod.youngest(target))
+        names, youngest = await istiod.names(target), await istiod.youngest(target)
+        pods = _Pods(names, youngest, await istiod.age(target))
     except CannotLookError as error:
         yield unknown(error.looked_at, error.why, error.remedy)
     found = {name: pem.strip() for name, pem in (await roots.of(target)).items() if _BEGIN in pem}
@@ -236,7 +238,9 @@ def _lock(target: Target, leader: Leader | None, pods: _Pods | None) -> _Lock:
     holder = f"{leader.holder} as {leader.key}" if leader.holder else "nobody"
     found = f"{holder}, {age:.0f} s ago"
     if age >= GONE:
-        return _Lock(place, _State.GONE, found)
+        # Whoever has just come waits until the time of a leader before it is over.
+        is_awaited = pods is not None and pods.age < GONE
+        return _Lock(place, _State.CHANGING if is_awaited else _State.GONE, found)
     if leader.holder and (pods is None or leader.holder in pods.names):
         return _Lock(place, _State.LED, found)
     # A Pod that was ended leaves its name in the lock.

@@ -35,6 +35,8 @@ STARTING: Final = 60.0
 """Seconds that a Pod has to become ready and connect."""
 FOLLOWING: Final = 60.0
 """Seconds that a proxy has to say yes to what it is sent."""
+RETURNING: Final = 60.0
+"""Seconds after a start of istiod until all proxies have tried to connect again."""
 _AUTO: Final = "auto"
 _SHOWN: Final = 4
 _LOGS: Final = (
@@ -183,6 +185,11 @@ async def _of_the_connections(
     for proxy in ready:
         if verdict := _verdict(target, proxy, looks):
             wrong.setdefault(verdict[0], []).append((proxy, verdict[1]))
+    if NOT_CONNECTED in wrong and await istiod.age(target) < RETURNING:
+        its = wrong.pop(NOT_CONNECTED)
+        why = f"istiod has just started; proxies that are not back yet: {len(its)}"
+        yield unknown(_place(target), why, "look again in a minute")
+        is_all_well = False
     for problem, its in wrong.items():
         yield _at(problem, target, its, "connected to one replica, and following it")
     if is_all_well and not wrong and not looks[0].blocked:

@@ -88,6 +88,14 @@ async def youngest(target: Target) -> datetime | None:
     return max(filter(None, map(times.parse, created)), default=None)
 
 
+async def age(target: Target) -> float:
+    """Seconds since the newest of those Pods was made; infinite where none says it; raises so."""
+    newest = await youngest(target)
+    if newest is None:
+        return float("inf")
+    return (target.fleet.now() - newest).total_seconds() + (target.external.clock_skew or 0.0)
+
+
 async def ready(target: Target) -> list[Replica]:
     """Those of :func:`replicas` that take requests; raises as it does."""
     return [each for each in await replicas(target) if each.is_ready]

@@ -179,6 +179,13 @@ def test_a_leader_that_is_gone_leaves_the_roots_as_they_are(mesh: World) -> None
     assert found.command.endswith("rollout restart deployment istiod")
 
 
+def test_an_istiod_that_has_just_started_is_given_time_to_lead(mesh: World) -> None:
+    created = (NOW - timedelta(seconds=40)).isoformat()
+    istiods.put(mesh.external, LEADER, metadata={"creationTimestamp": created})
+    lock(mesh, SECOND, holder="istiod-before", renewed=NOW - timedelta(seconds=90))
+    assert {each.state for each in mesh.check(CODE, SECOND)} == {State.HEALTHY, State.UNKNOWN}
+
+
 def test_the_config_cluster_knows_no_trap(mesh: World) -> None:
     take_roots(mesh, CONFIG)
     unlock(mesh, CONFIG)

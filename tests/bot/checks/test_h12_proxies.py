@@ -189,6 +189,18 @@ def test_a_proxy_under_another_cluster_id_is_named(mesh: World, pages: dict[str,
     assert "EXTCP-H04" in found.remedy
 
 
+def test_proxies_come_back_to_an_istiod_that_has_just_started(
+    mesh: World, pages: dict[str, Pages]
+) -> None:
+    pages[FIRST][connections.PATH].pop()
+    istiods.put(mesh.external, OTHER, pages[OTHER], metadata={"creationTimestamp": JUST_NOW})
+    (found,) = mesh.check(CODE, SECOND)
+    assert (found.state, found.found) == (
+        State.UNKNOWN,
+        "istiod has just started; proxies that are not back yet: 1",
+    )
+
+
 def test_a_proxy_that_is_connected_twice_is_a_warning(mesh: World, pages: dict[str, Pages]) -> None:
     pages[OTHER][connections.PATH].append(entry("app-1"))
     found = the("twice", mesh.check(CODE, SECOND))
