@@ -120,6 +120,11 @@ Examples:
     metavar="SECONDS",
     help="For every replica of istiod to take the new one up.",
 )
+@click.option(
+    "--restart-istiod",
+    is_flag=True,
+    help="Roll istiod out anew after the swap, on releases that take the new one up only then.",
+)
 @_force
 @_dry_run
 @output()
@@ -128,6 +133,7 @@ def rotate(
     *,
     plan: Plan,
     wait: float,
+    restart_istiod: bool,
     forced: tuple[str, ...],
     dry_run: bool,
     output_format: str,
@@ -136,7 +142,7 @@ def rotate(
 
     The new one is made, proven with real calls, given to istiod, and watched at every replica; only
     then is the old one removed. Interrupted anywhere, run again it goes on. It is refused on
-    releases of Istio that are known to lose endpoints by it.
+    releases of Istio that are known to take another token badly.
 
     The exit code is 0 where it is done, 1 where a person has to decide, 4 where something is still
     to be waited for or --dry-run has something to do, 5 where a cluster could not be asked.
@@ -147,7 +153,7 @@ def rotate(
 
     if not plan.clusters:
         raise click.UsageError("Name each cluster with --cluster: nothing is rotated unasked.")
-    wish = Wish(frozenset(forced), Patience(synced=wait), context.say)
+    wish = Wish(frozenset(forced), restart_istiod, Patience(synced=wait), context.say)
     return Delivering(context, plan, output_format, dry_run=dry_run).rotate(wish)
 
 

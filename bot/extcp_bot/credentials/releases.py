@@ -28,6 +28,7 @@ class Fault:
         issue: Where it was reported.
         spares_renewal: Whether a remote secret may be taken away and made anew without harm to
             other clusters.
+        until_restart: Whether nothing is lost by it, and a restarted istiod is as it should be.
     """
 
     first: str
@@ -35,6 +36,7 @@ class Fault:
     what: str
     issue: str
     spares_renewal: bool = True
+    until_restart: bool = False
 
     def __str__(self) -> str:
         return f"{self.what} ({self.issue}, repaired in {self.repaired})"
@@ -47,14 +49,16 @@ FAULTS: Final = (
         "1.29.3",
         "istiod reads no remote secret any more until it is restarted",
         "istio#59875",
+        until_restart=True,
     ),
     # The repair of the above closes a channel twice; release notes of 1.29.5.
-    Fault("1.29.3", "1.29.5", "istiod may end in a panic", "istio#60520"),
+    Fault("1.29.3", "1.29.5", "istiod may end in a panic", "istio#60520", until_restart=True),
     Fault(
         "1.30.0",
         "1.30.3",
         "istiod never uses the new credential until it is restarted",
         "istio#60612",
+        until_restart=True,
     ),
     Fault(
         "1.30.0",

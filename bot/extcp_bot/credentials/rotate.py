@@ -40,6 +40,14 @@ if TYPE_CHECKING:
     from extcp_bot.target import Target
 
 _DELIVER: Final = "deliver it first: extcp-bot credential deliver"
+_RESTART: Final = (
+    "upgrade Istio first; or go on with --restart-istiod, which rolls istiod out anew after the "
+    "swap, while the proxies keep what they have"
+)
+_FORCE: Final = (
+    "upgrade Istio first; or go on all the same with --force-release and the release of istiod, "
+    "and restart istiod after the swap"
+)
 _AGAIN: Final = (
     "see what it says; run the rotation again to go on. Until then both tokens are valid"
 )
@@ -51,11 +59,13 @@ class Wish:
 
     Attributes:
         forced: Releases of Istio to be trusted although the table of releases warns of them.
+        restarts: Restart istiod after the swap, where its release takes the new token up only then.
         patience: How long to wait.
         say: Told of each step as it is done.
     """
 
     forced: frozenset[str] = field(default_factory=frozenset)
+    restarts: bool = False
     patience: Patience = field(default_factory=Patience)
     say: Callable[[str], None] = field(default=lambda _: None, repr=False)
 
@@ -79,7 +89,7 @@ async def rotate(target: Target, *, dry_run: bool = False, wish: Wish | None = N
     """Give istiod another token for a cluster.
 
     Args:
-        target: A remote cluster; for the config cluster, istiod is restarted.
+        target: A remote cluster; for the config cluster, istiod is restarted in any case.
         dry_run: Say what would be done, and write nothing.
         wish: What a person asks for.
 
@@ -98,6 +108,7 @@ class _Rotating:
         self._target = target
         self._wish = wish
         self._dry_run = dry_run
+        self._restarts = target.is_config
         self._steps: list[str] = []
 
     async def outcome(self) -> Rotation:
@@ -131,7 +142,9 @@ class _Rotating:
         return f"the token of Secret {plan.old.name} is no more"
 
     async def _require_release(self) -> None:
-        """The config cluster's kubeconfig is read at the start, so that no release is bad for it.
+        """Decide whether istiod takes another token up, and whether it has to be restarted for it.
+
+        The config cluster's kubeconfig is read at the start, so that no release is bad for it.
 
         Raises:
             HeldError: The release is known to take another credential badly.
@@ -140,12 +153,14 @@ class _Rotating:
             return
         found = await registration.versions(self._target)
         known = releases.faults(found - self._wish.forced)
-        if known:
+        does_no_harm = all(each.until_restart for each in known)
+        if known and does_no_harm and self._wish.restarts:
+            self._restarts = True
+        elif known:
             listed = "; ".join(map(str, known))
             raise refused(
                 f"with another credential, of Istio {', '.join(sorted(found))}: {listed}",
-                "upgrade Istio first; or go on all the same with --force-release and the release "
-                "of istiod, and restart istiod after the swap",
+                _RESTART if does_no_harm else _FORCE,
             )
 
     async def _held(self, external: Writer, name: str) -> Held:
@@ -204,13 +219,14 @@ class _Rotating:
     async def _watch(self, external: Writer, before: Mapping[str, float]) -> None:
         target, patience = self._target, self._wish.patience
         if self._dry_run:
+            self._restarted()
             self._done("watched every replica of istiod take it up")
             return
-        if target.is_config and not await restart.restart(
-            target, external, patience.synced, patience.interval
-        ):
-            raise waiting("istiod is not rolled out anew yet", _AGAIN)
-        why = await watching.taken_up(target, {} if target.is_config else before, patience)
+        if self._restarts:
+            if not await restart.restart(target, external, patience.synced, patience.interval):
+                raise waiting("istiod is not rolled out anew yet", _AGAIN)
+            self._done("rolled istiod out anew")
+        why = await watching.taken_up(target, {} if self._restarts else before, patience)
         if why:
             raise waiting(f"not every replica of istiod has taken it up: {why}", _AGAIN)
         self._done("watched every replica of istiod take it up")
@@ -232,8 +248,13 @@ class _Rotating:
         cluster = self._target.cluster.name
         self._done(f"proved the token of Secret {new}")
         self._done("gave it to istiod")
+        self._restarted()
         self._done("watched every replica of istiod take it up")
         self._done(f"deleted Secret {old} on {cluster}")
+
+    def _restarted(self) -> None:
+        if self._restarts:
+            self._done("rolled istiod out anew")
 
     def _done(self, step: str) -> None:
         step = clean(step)

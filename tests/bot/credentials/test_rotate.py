@@ -41,8 +41,15 @@ def mesh() -> Iterator[Ready]:
         yield made
 
 
-def run(mesh: Ready, cluster: str = SECOND, *, dry_run: bool = False, forced: str = "") -> Rotation:
-    wish = Wish(frozenset({forced}), QUICK)
+def run(
+    mesh: Ready,
+    cluster: str = SECOND,
+    *,
+    dry_run: bool = False,
+    forced: str = "",
+    restarts: bool = False,
+) -> Rotation:
+    wish = Wish(frozenset({forced}), restarts, QUICK)
     return asyncio.run(rotate(mesh.target(cluster), dry_run=dry_run, wish=wish))
 
 
@@ -219,7 +226,7 @@ def test_is_refused_on_releases_that_take_it_badly(version: str) -> None:
         found = run(mesh)
         assert found.turn is Turn.REFUSED
         assert "istio#" in found.words
-        assert "--force-release" in found.remedy
+        assert ("--force-release" if version == "1.30.3" else "--restart-istiod") in found.remedy
         assert mesh.inside.written == []
         assert run(mesh, forced=version).turn is Turn.ROTATED
 
@@ -283,3 +290,25 @@ def test_no_word_shows_a_token(mesh: Ready) -> None:
     tokens.append(mesh.token(SECOND_TOKEN))
     said.append(run(mesh))
     assert all(token not in repr(each) for token in tokens for each in said)
+
+
+def test_istiod_is_restarted_where_it_takes_the_new_one_up_only_then() -> None:
+    with ready(version="1.29.1") as mesh:
+        asyncio.run(deliver(mesh.target()))
+        deployment(mesh)
+        mesh.outside.written.clear()
+        found = run(mesh, restarts=True, dry_run=True)
+        assert "rolled istiod out anew" in found.steps
+        assert mesh.outside.written == []
+        assert run(mesh, restarts=True).turn is Turn.ROTATED
+        assert mesh.outside.written == [f"PUT {DELIVERED}", f"PATCH {DEPLOYMENTS}/istiod"]
+        assert in_use(mesh) == SECOND_TOKEN
+
+
+@pytest.mark.parametrize(("version", "turn"), [("1.28.3", Turn.ROTATED), ("1.30.3", Turn.REFUSED)])
+def test_istiod_is_restarted_nowhere_else(version: str, turn: Turn) -> None:
+    with ready(version=version) as mesh:
+        asyncio.run(deliver(mesh.target()))
+        mesh.outside.written.clear()
+        assert run(mesh, restarts=True).turn is turn
+        assert "PATCH" not in mesh.outside.verbs
