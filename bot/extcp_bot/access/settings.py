@@ -12,7 +12,7 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from extcp_bot.proposals.policy import Policy
+from extcp_bot.proposals.policy import Documents, Policy
 from extcp_bot.target import Settings
 from extcp_gitops.errors import ExtcpError, Finding
 from extcp_gitops.inventory import names, shape
@@ -70,6 +70,10 @@ def _record(description: str, **properties: Schema) -> Schema:
 
 def _number(description: str, least: int, most: int) -> Schema:
     return {"type": "integer", "description": description, "minimum": least, "maximum": most}
+
+
+def _text(description: str) -> Schema:
+    return {"type": "string", "description": description, "minLength": 1, "maxLength": 1024}
 
 
 _CONTEXT: Final[Schema] = {
@@ -141,6 +145,27 @@ SCHEMA: Final[Schema] = {
                 "maxLength": 1024,
             },
         ),
+        credentials=_record(
+            "How remote secrets go into Git as documents; without this they are delivered "
+            "straight to the external cluster.",
+            externalSecret=_record(
+                "A reference, for External Secrets Operator.",
+                store=_text("Name of the store."),
+                kind={
+                    "type": "string",
+                    "description": "Of the store.",
+                    "enum": ["ClusterSecretStore", "SecretStore"],
+                },
+                key=_text("In the store; {cluster} stands for the name."),
+                property=_text("Of a key that holds several."),
+            )
+            | {"required": ["store"]},
+            sealedSecret=_record(
+                "Encrypted, for the controller of Sealed Secrets.",
+                certificateFile=_text("PEM of the controller's, relative to mesh.yaml."),
+            )
+            | {"required": ["certificateFile"]},
+        ),
         proposals=_record(
             "When the bot opens pull requests, and how many.",
             passes=_number(
@@ -197,7 +222,7 @@ def read(root: Path, inventory: Inventory) -> BotFile:
     Raises:
         ExtcpError: With every problem of the file: EXTCP-B001 to EXTCP-B005 for its shape,
             EXTCP-B006 for a cluster that the mesh does not have, EXTCP-B007 for two ways to
-            Argo CD, EXTCP-B008 where it cannot be read, EXTCP-Ynnn where it is no YAML.
+            one thing, EXTCP-B008 where it cannot be read, EXTCP-Ynnn where it is no YAML.
     """
     raw = _content(root / FILE)
     if raw is None:
@@ -241,6 +266,10 @@ def _disagreements(document: Document, inventory: Inventory) -> Iterator[Finding
         message = "argocd has both a context and inCluster"
         mark = document.key_mark("argocd", "inCluster")
         yield Finding("EXTCP-B007", message, "leave one of the two out", FILE, *mark)
+    if len(document.data.get("credentials", {})) > 1:
+        message = "credentials has both externalSecret and sealedSecret"
+        mark = document.key_mark("credentials", "sealedSecret")
+        yield Finding("EXTCP-B007", message, "leave one of the two out", FILE, *mark)
 
 
 def _of(document: Document) -> BotFile:
@@ -258,11 +287,13 @@ def _of(document: Document) -> BotFile:
             certificate_days=checks.get("certificateDays", defaults.certificate_days),
             minimum_replicas=checks.get("minimumReplicas", defaults.minimum_replicas),
         ),
-        policy=_policy(data.get("forge", {}), data.get("proposals", {})),
+        policy=_policy(data.get("forge", {}), data.get("proposals", {}), _documents(data)),
     )
 
 
-def _policy(forge: Mapping[str, Any], proposals: Mapping[str, Any]) -> Policy:
+def _policy(
+    forge: Mapping[str, Any], proposals: Mapping[str, Any], documents: Documents | None
+) -> Policy:
     usual = Policy()
     return Policy(
         passes=proposals.get("passes", usual.passes),
@@ -275,4 +306,20 @@ def _policy(forge: Mapping[str, Any], proposals: Mapping[str, Any]) -> Policy:
         email=proposals.get("commitEmail", usual.email),
         api_url=forge.get("apiUrl"),
         roots_file=forge.get("rootsFile"),
+        documents=documents,
     )
+
+
+def _documents(data: Mapping[str, Any]) -> Documents | None:
+    said = data.get("credentials", {})
+    if reference := said.get("externalSecret"):
+        usual = Documents("external-secret", reference["store"])
+        return replace(
+            usual,
+            store_kind=reference.get("kind", usual.store_kind),
+            key=reference.get("key", usual.key),
+            property=reference.get("property", usual.property),
+        )
+    if sealed := said.get("sealedSecret"):
+        return Documents("sealed-secret", certificate_file=sealed["certificateFile"])
+    return None

@@ -12,6 +12,7 @@ from extcp_bot.joining import leaving
 from extcp_bot.joining.follow import follow
 from extcp_bot.live import mesh_root
 from extcp_bot.once import Once
+from extcp_bot.proposals import kinds, sealing
 from extcp_bot.proposals.model import Evidence, Part
 from extcp_bot.result import Report, clean
 from extcp_bot.target import Target
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from extcp_bot.kube.failure import CannotLookError
     from extcp_bot.passes import Plan
     from extcp_bot.proposals.asked import NewMember
-    from extcp_bot.proposals.policy import Policy
+    from extcp_bot.proposals.model import Proposal
+    from extcp_bot.proposals.policy import Documents, Policy
     from extcp_bot.target import Fleet
     from extcp_gitops.inventory.model import Inventory
 
@@ -138,6 +140,45 @@ class Clusters:
     async def progress(self, name: str, *, act: bool) -> Progress:
         """How far a cluster has come; with ``act`` its credential is delivered in its turn."""
         return await follow(replace(self.fleet), name, act=act, pace=self._plan.pace)
+
+    def wants_document(self, name: str) -> bool:
+        """Whether the remote secret of a cluster is to go into Git, and is not there."""
+        return self._policy.documents is not None and not self.inventory.by_name[name].credential
+
+    def document_path(self, name: str) -> str:
+        """Where the document of a cluster is, relative to the repository."""
+        return sealing.path_of(self._member(self.fleet, name), self._documents)
+
+    async def credential(self, name: str, before: bytes | None) -> Proposal:
+        """The pull request with the remote secret of a cluster as a document.
+
+        Args:
+            name: Of the cluster.
+            before: The document that was proposed already; None where there is none.
+
+        Raises:
+            HeldError: It is not its turn, or a person has to decide.
+            CannotLookError: The cluster cannot be asked.
+            ExtcpError: As ``sealing.files``.
+        """
+        fleet = replace(self.fleet)
+        try:
+            target = self._member(fleet, name)
+            made = await sealing.files(target, self._documents, fleet.root, before)
+        finally:
+            await fleet.close()
+        return kinds.credential(name, target.plane.name, self._documents, made)
+
+    @property
+    def _documents(self) -> Documents:
+        found = self._policy.documents
+        if found is None:
+            raise ValueError("remote secrets are delivered straight")
+        return found
+
+    def _member(self, fleet: Fleet, name: str) -> Target:
+        cluster = fleet.inventory.by_name[name]
+        return Target(fleet, cluster, fleet.inventory.control_plane_of(cluster))
 
     async def root(self, control_plane: str) -> str:
         """The root that a control plane publishes; PEM, empty where there is none yet.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot import threads
 from extcp_bot.checks.model import State
-from extcp_bot.credentials.model import Outcome
+from extcp_bot.credentials.model import HeldError, Outcome
 from extcp_bot.forge.model import PullRequestState
 from extcp_bot.joining.model import Stage
 from extcp_bot.kube.failure import CannotLookError
@@ -175,6 +176,8 @@ class Follower:
         looked = await self.clusters.progress(name, act=False)
         if looked.stage not in _ACTS or looked.state is not State.UNHEALTHY:
             return looked
+        if self.clusters.wants_document(name):  # that is a pull request of its own
+            return looked
         if self.hands.dry_run:
             if looked.stage is Stage.CREDENTIAL:
                 self.hands.writes.append(Deliver(name))
@@ -215,6 +218,33 @@ class Follower:
             await self.hands.carry_out([Edit(pull.number, None, remove=extra)])
         await self.hands.carry_out([Edit(pull.number, None, add=frozenset({label}))])
 
+    async def document(self, followed: Followed) -> tuple[Proposal, Evidence] | None:
+        """The proposal to put a credential into Git, when it is its turn.
+
+        Raises:
+            ExtcpError: The document cannot be made.
+            CannotLookError: Nobody knows what is to be in it.
+        """
+        progress, name = followed.progress, followed.name
+        is_its_turn = progress is not None and progress.stage is Stage.CREDENTIAL
+        if progress is None or not is_its_turn or not self.clusters.wants_document(name):
+            return None
+        branch, path = branch_of(Kind.CREDENTIAL, name), self.clusters.document_path(name)
+        before = await threads.run(self.workspace.file_on, branch, path)
+        try:
+            proposal = await self.clusters.credential(name, before)
+        except HeldError as error:
+            raise CannotLookError(error.why, error.remedy, name) from None
+        return proposal, self._evidence(name, progress)
+
+    def _evidence(self, name: str, progress: Progress) -> Evidence:
+        """The results so far, from which follows what is done about the stage that is next."""
+        now, inventory = self.clusters.fleet.now(), self.clusters.inventory
+        report = Report(inventory.mesh.mesh_id, now, (name,), [*progress.results])
+        # From what nobody could look at, nothing follows.
+        decided = State.HEALTHY if progress.state is State.UNHEALTHY else State.UNKNOWN
+        return Evidence(now, (Part(JOINING, report, inventory),), decided=decided)
+
     def failed(self, followed: Followed) -> tuple[Proposal, Evidence] | None:
         """The proposal to take a cluster out again that was seen not to work, when it is time."""
         pull, progress, name = followed.pull, followed.progress, followed.name
@@ -223,9 +253,6 @@ class Follower:
         now, inventory = self.clusters.fleet.now(), self.clusters.inventory
         if now - pull.changed < self.policy.proof_time:
             return None
-        report = Report(inventory.mesh.mesh_id, now, (name,), [*progress.results])
-        # What nobody could look at is no failure.
-        decided = State.HEALTHY if progress.state is State.UNHEALTHY else State.UNKNOWN
-        evidence = Evidence(now, (Part(JOINING, report, inventory),), decided=decided)
         plane = inventory.control_plane_of(inventory.by_name[name])
-        return kinds.revert(name, plane.name, pull.merge_sha or ""), evidence
+        revert = kinds.revert(name, plane.name, pull.merge_sha or "")
+        return revert, self._evidence(name, progress)

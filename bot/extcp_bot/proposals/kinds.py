@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot.proposals.asked import NewMember
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from extcp_bot.proposals.marker import Marker
     from extcp_bot.proposals.model import Edit
+    from extcp_bot.proposals.policy import Documents
     from extcp_gitops.inventory.author import NewCluster
 
 _PLANE: Final = "controlPlane"
@@ -89,6 +91,22 @@ def pin_root(control_plane: str, root: str, *, by_hand: bool = False) -> Proposa
     digest = hashlib.sha256(certificate.encode()).hexdigest()
     title = f"Pin the root of {control_plane}"
     return Proposal(Kind.PIN_ROOT, control_plane, {"sha256": digest}, edit, title, by_hand)
+
+
+def credential(
+    name: str, control_plane: str, how: Documents, files: Mapping[str, bytes | None]
+) -> Proposal:
+    """What ``extcp-bot credential document`` writes, for a merged cluster whose turn it is.
+
+    Args:
+        name: Of the cluster.
+        control_plane: That it belongs to.
+        how: Form and place; a *no* is one for these, whatever the text that is encrypted.
+        files: The documents.
+    """
+    inputs = {_PLANE: control_plane, **asdict(how)}
+    title = f"Add the remote secret of {name} as {how.form}"
+    return Proposal(Kind.CREDENTIAL, name, inputs, lambda _: files, title)
 
 
 def new_cluster(marker: Marker) -> tuple[NewCluster, str]:

@@ -139,10 +139,10 @@ class OnePass:
         issues = dashboard.find(await self.forge.issues(DASHBOARD), reader.me, mesh)
         board = issues[0] if issues else None
         before = dashboard.state(board)
-        followed, failed = await self._follow(reader, hands, before)
+        followed, given = await self._follow(reader, hands, before)
         following = {each.branch for each in followed if not each.is_over}
         self._growing |= {each.branch for each in followed if each.is_growing}
-        found = await subjects.of_pass(self.clusters, opened, failed, following)
+        found = await subjects.of_pass(self.clusters, opened, given, following)
         offered = dashboard.ticked(board)
         chosen = [
             replace(each, offer_again=each.proposal.branch in offered)
@@ -164,7 +164,7 @@ class OnePass:
         touched = await threads.run(self.workspace.touched_since, before.base)
         follower = Follower(reader, hands, self.clusters, self.workspace, self.policy)
         followed: list[Followed] = []
-        failed: list[tuple[Proposal, Evidence]] = []
+        given: list[tuple[Proposal, Evidence]] = []
         for branch in branches(before, touched, self.clusters.inventory):
             one = await self._tried(branch, follower.follow(branch))
             if one is None:  # to be followed by the next pass
@@ -174,8 +174,11 @@ class OnePass:
             if not one.is_over:
                 self._rows.append(_row_of_followed(one))
             if revert := follower.failed(one):
-                failed.append(revert)
-        return followed, failed
+                given.append(revert)
+            document = await self._tried(one.branch, follower.document(one))
+            if document is not None:
+                given.append(document)
+        return followed, given
 
     # What is proposed
 

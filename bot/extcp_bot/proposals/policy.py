@@ -7,6 +7,27 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
+class Documents:
+    """How remote secrets go into Git, where they are not delivered straight.
+
+    Attributes:
+        form: ``external-secret`` or ``sealed-secret``.
+        store: Name of the SecretStore that a reference is to.
+        store_kind: ``ClusterSecretStore`` or ``SecretStore``.
+        key: Under which the store has it; ``{cluster}`` stands for the cluster's name.
+        property: Of a key that holds several; empty for none.
+        certificate_file: PEM of the controller of Sealed Secrets, relative to the repository.
+    """
+
+    form: str
+    store: str = ""
+    store_kind: str = "ClusterSecretStore"
+    key: str = "istio-remote-secret-{cluster}"
+    property: str = ""
+    certificate_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The limits of the bot, and when it is sure.
 
@@ -22,6 +43,7 @@ class Policy:
         email: Likewise, and how the bot knows its own commits.
         api_url: Of the forge, where it does not follow from the repository's URL.
         roots_file: PEM of the forge's private CA, relative to the repository; for Git, too.
+        documents: How remote secrets go into Git; None where they are delivered straight.
     """
 
     passes: int = 2
@@ -34,6 +56,7 @@ class Policy:
     email: str = "extcp-bot@noreply.invalid"
     api_url: str | None = None
     roots_file: str | None = None
+    documents: Documents | None = None
 
     @property
     def evidence_age(self) -> timedelta:

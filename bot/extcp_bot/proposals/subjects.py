@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
     Gather = Callable[[], Awaitable[Evidence]]
 
-_GONE: Final = "Nothing to remove: the cluster is not in the mesh any more."
+_GONE: Final = "Nothing to do: the cluster is not in the mesh any more."
 _THERE: Final = "Nothing to add: the cluster is in the mesh already."
 _UNLABELLED: Final = (
     "The cluster is no longer a candidate: Argo CD does not know it any more, or its cluster "
     "Secret has lost the label of this mesh."
 )
 _PROVEN: Final = "Nothing to take out: the cluster is proven in the mesh by now."
+_WRITTEN: Final = "Nothing to add: the repository has the credential already."
 _PINNED: Final = "Nothing to pin: a root of this control plane is pinned already."
 
 
@@ -73,7 +74,7 @@ class Found:
 async def of_pass(
     clusters: Clusters,
     opened: Iterable[Opened],
-    failed: Iterable[tuple[Proposal, Evidence]],
+    given: Iterable[tuple[Proposal, Evidence]],
     following: Collection[str],
 ) -> Found:
     """All that is to be settled in a pass.
@@ -81,14 +82,14 @@ async def of_pass(
     Args:
         clusters: Of the mesh.
         opened: The bot's open pull requests.
-        failed: Reverts, from what has been followed.
+        given: Reverts and credentials, from what has been followed.
         following: Branches of additions that are not seen to the end.
 
     Raises:
         ExtcpError: The inventory is not in order.
     """
     found = Found()
-    for proposal, evidence in failed:
+    for proposal, evidence in given:
         found.add(proposal, _given(evidence))
     pinned = await _roots(clusters, found)
     known = await _candidates(clusters, found)
@@ -121,19 +122,19 @@ def _of_other(
     following: Collection[str],
 ) -> str:
     """Why another open proposal is to be withdrawn; empty where it is not."""
-    name = each.marker.name
-    is_member = name in clusters.inventory.by_name
-    match each.marker.kind:
-        case Kind.REMOVE_CLUSTER if is_member:
-            _remove(clusters, name, found)
+    kind, name = each.marker.kind, each.marker.name
+    member = clusters.inventory.by_name.get(name)
+    if kind is not Kind.PIN_ROOT and member is None:
+        return _GONE
+    match kind:
         case Kind.REMOVE_CLUSTER:
-            return _GONE
-        case Kind.REVERT if not is_member:
-            return _GONE
+            _remove(clusters, name, found)
         case Kind.REVERT if branch_of(Kind.ADD_CLUSTER, name) not in following:
             return _PROVEN
         case Kind.PIN_ROOT if name in pinned and each.pull.head not in found.subjects:
             return _PINNED
+        case Kind.CREDENTIAL if member is not None and member.credential:
+            return _WRITTEN
         case _:
             pass
     return ""

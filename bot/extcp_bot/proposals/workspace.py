@@ -160,6 +160,11 @@ class Workspace:
                 return None
             raise
 
+    def file_on(self, branch: str, path: str) -> bytes | None:
+        """What a file is on a branch; None where the branch or the file is not there."""
+        head = self.remote.fetch(self.repository, branch)
+        return None if head is None else self.repository.files_at(head, [path]).get(path)
+
     def push(self, made: Made, branch: str, expected: str | None) -> None:
         """Let a branch be a commit that was made.
 

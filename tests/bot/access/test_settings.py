@@ -8,7 +8,7 @@ import pytest
 
 from extcp_bot.access import settings
 from extcp_bot.access.settings import BotFile, Source
-from extcp_bot.proposals.policy import Policy
+from extcp_bot.proposals.policy import Documents, Policy
 from extcp_bot.target import Settings
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.inventory.load import load
@@ -56,6 +56,8 @@ checks:
 forge:
   apiUrl: https://git.example.com/api/v1
   rootsFile: roots.pem
+credentials:
+  externalSecret: {store: vault, kind: SecretStore, key: "mesh/{cluster}", property: kubeconfig}
 proposals:
   passes: 3
   maxOpen: 2
@@ -82,8 +84,16 @@ proposals:
             email="mesh-bot@example.com",
             api_url="https://git.example.com/api/v1",
             roots_file="roots.pem",
+            documents=Documents(
+                "external-secret", "vault", "SecretStore", "mesh/{cluster}", "kubeconfig"
+            ),
         ),
     )
+
+
+def test_remote_secrets_may_be_sealed(tmp_path: Path) -> None:
+    found = read(tmp_path, "credentials: {sealedSecret: {certificateFile: sealed.pem}}\n")
+    assert found.policy.documents == Documents("sealed-secret", certificate_file="sealed.pem")
 
 
 def test_argocd_may_be_where_the_bot_runs(tmp_path: Path) -> None:
@@ -151,6 +161,22 @@ def test_argocd_may_be_where_the_bot_runs(tmp_path: Path) -> None:
                 "bot.yaml:3:22",
                 "EXTCP-B007",
                 "argocd has both a context and inCluster; leave one of the two out",
+            ),
+        ),
+        (
+            "credentials: {externalSecret: {}}\n",
+            (
+                "bot.yaml:3:31",
+                "EXTCP-B002",
+                "credentials.externalSecret.store is missing; add it: Name of the store.",
+            ),
+        ),
+        (
+            "credentials: {sealedSecret: {certificateFile: a}, externalSecret: {store: b}}\n",
+            (
+                "bot.yaml:3:15",
+                "EXTCP-B007",
+                "credentials has both externalSecret and sealedSecret; leave one of the two out",
             ),
         ),
     ],

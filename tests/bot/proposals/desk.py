@@ -16,8 +16,10 @@ from extcp_bot.forge.open import open_forge
 from extcp_bot.joining.model import Progress, Stage
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.passes import Plan
+from extcp_bot.proposals import kinds
 from extcp_bot.proposals.clusters import FLEET, Clusters
 from extcp_bot.proposals.model import Evidence, Part
+from extcp_bot.proposals.policy import Documents
 from extcp_bot.proposals.reconcile import Ways, reconcile
 from extcp_bot.target import Fleet
 from extcp_gitops.generate import Options
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from extcp_bot.proposals.asked import Asked, NewMember
     from extcp_bot.proposals.clusters import OpenClusters
     from extcp_bot.proposals.limits import Meter
+    from extcp_bot.proposals.model import Proposal
     from extcp_bot.proposals.outcome import Outcome
     from extcp_bot.proposals.policy import Policy
     from extcp_bot.result import Report
@@ -45,6 +48,20 @@ if TYPE_CHECKING:
 NOBODY = CannotLookError("nobody can look", "look", "clusters of the test")
 NEW = "remote-cluster-3"
 ADD = f"extcp/add-cluster/{NEW}"
+_KUSTOMIZATION = b"""\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [external-secret.yaml]
+"""
+_DOCUMENT = """\
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: istio-remote-secret-remote-cluster-3
+  namespace: external-istiod
+  annotations:
+    number: "{number}"
+"""
 _BOT_YAML = """\
 apiVersion: extcp-gitops.io/v1alpha1
 kind: Bot
@@ -83,6 +100,7 @@ class Script:
         acts: The clusters whose credential was delivered.
         leaves: What becomes of the remote secret of a cluster that leaves, likewise.
         left: The clusters whose remote secret was taken away.
+        documents: Whether remote secrets go into Git.
     """
 
     candidates: list[Candidate] | None = field(default_factory=list)
@@ -97,6 +115,7 @@ class Script:
     acts: list[str] = field(default_factory=list)
     leaves: list[Secrets] = field(default_factory=lambda: [Secrets.UNCHANGED])
     left: list[str] = field(default_factory=list)
+    documents: bool = False
 
     def now(self) -> datetime:
         """The time."""
@@ -155,6 +174,22 @@ class Scripted(Clusters):
             script.progress.pop(0)
         result = reports.result(self.inventory, name, state, found=script.found)
         return Progress(name, stage, (result,), state, f"{stage} is {state}", wrote=act)
+
+    def wants_document(self, name: str) -> bool:
+        """As the script says, until it is there."""
+        return self.script.documents and not self.inventory.by_name[name].credential
+
+    def document_path(self, name: str) -> str:
+        """Where the document is."""
+        return f"clusters/{name}/credential/external-secret.yaml"
+
+    async def credential(self, name: str, before: bytes | None) -> Proposal:
+        """A document whose text is another one each time, unless it was there before."""
+        self.script.looks += 1
+        raw = before or _DOCUMENT.format(number=self.script.looks).encode()
+        directory = f"clusters/{name}/credential"
+        files = {self.document_path(name): raw, f"{directory}/kustomization.yaml": _KUSTOMIZATION}
+        return kinds.credential(name, "external-istiod", Documents("external-secret", "v"), files)
 
     async def leave(self, name: str, control_plane: str, *, dry_run: bool) -> Delivery:
         """As the script says; a dry run of a removal is not the removal."""

@@ -125,6 +125,41 @@ def test_a_cluster_that_is_proven_late_needs_no_revert(desk: Desk) -> None:
     quiet(desk)
 
 
+# Credentials in Git
+
+
+def test_a_credential_for_git_is_a_second_pull_request_in_its_turn(desk: Desk) -> None:
+    desk.script.documents = True
+    merged(desk, (Stage.NAMESPACE, State.UNHEALTHY), (Stage.CREDENTIAL, State.UNHEALTHY))
+    desk.reconcile()
+    assert len(desk.pulls()) == 1
+    desk.reconcile()
+    (second, _) = desk.pulls()
+    assert second["head"]["ref"] == f"extcp/credential/{NEW}"
+    assert desk.script.acts == []
+    quiet(desk)
+    head = desk.repository.branch(f"extcp/credential/{NEW}")
+    quiet(desk)
+    assert desk.repository.branch(f"extcp/credential/{NEW}") == head
+    desk.repository.merge(second["number"])
+    assert inventory(desk).by_name[NEW].credential
+    desk.script.progress = [(Stage.PROVEN, State.HEALTHY)]
+    desk.reconcile()
+    quiet(desk)
+
+
+def test_a_credential_for_git_that_was_closed_is_not_offered_again(desk: Desk) -> None:
+    desk.script.documents = True
+    merged(desk, (Stage.CREDENTIAL, State.UNHEALTHY))
+    desk.reconcile()
+    number = desk.pulls()[0]["number"]
+    desk.repository.call("PATCH", f"/pulls/{number}", {"state": "closed"})
+    desk.repository.call("DELETE", f"/branches/extcp%2Fcredential%2F{NEW}")
+    desk.reconcile()
+    quiet(desk)
+    assert len(desk.pulls()) == 2
+
+
 # Removals
 
 
