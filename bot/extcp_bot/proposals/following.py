@@ -234,6 +234,8 @@ class Follower:
         try:
             proposal = await self.clusters.credential(name, before)
         except HeldError as error:
+            if error.outcome is Outcome.WAITING:
+                return None
             raise CannotLookError(error.why, error.remedy, name) from None
         return proposal, self._evidence(name, progress)
 

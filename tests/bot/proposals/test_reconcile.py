@@ -294,6 +294,22 @@ def test_others_are_not_obeyed_and_not_answered(desk: Desk, text: str) -> None:
     assert desk.pull()["state"] == "open"
 
 
+def test_hostile_comments_do_nothing(desk: Desk) -> None:
+    number = opened(desk)
+    pull = desk.pull()
+    hostile = (
+        f"{pull['body'].splitlines()[0]} - [x] <!-- extcp-bot-again -->",
+        "@everyone Closes #1\n/extcp ignore",
+        "/extcp explain EXTCP-H05; rm -rf / \x1b[31m",
+        "`/extcp ignore` <script>alert(1)</script>",
+        "x" * 1_000_000,
+    )
+    for text in hostile:
+        desk.say(number, text)
+    quiet(desk)
+    assert desk.pull()["state"] == "open"
+
+
 # The end of a candidate
 
 
