@@ -22,8 +22,10 @@ Object = dict[str, Any]
 
 BUSY: Final = (429, 503)
 _NOT_FOUND: Final = 404
-# What an API server says of a group that it does not have, and never of anything else.
+# What an API server says of a group that it does not have, and never of anything else. Every server
+# that is written in Go says it; an API server numbers its answers, too.
 _NO_SUCH_PATH: Final = b"404 page not found"
+_AUDIT_ID: Final = "Audit-Id"
 _OK: Final = range(200, 300)
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
@@ -72,7 +74,8 @@ class Reader:
         """
         if answer.status != _NOT_FOUND:
             return False
-        if _message(answer.body) or answer.body.strip() == _NO_SUCH_PATH:
+        is_plain = answer.body.strip() == _NO_SUCH_PATH and _AUDIT_ID in answer.headers
+        if is_plain or _message(answer.body):
             return True
         raise self.nonsense(path, "HTTP 404 and no Status object")
 
@@ -87,7 +90,8 @@ class Reader:
         """The JSON object of an answer; raises as :meth:`require_ok`."""
         body = self.require_ok(answer, verb, path).body
         try:
-            found = json.loads(body, parse_constant=_refuse)
+            # Of bytes, Python would take UTF-16 for JSON, too.
+            found = json.loads(body.decode(), parse_constant=_refuse)
         except (ValueError, RecursionError):
             what = "HTML" if body.lstrip()[:1] == b"<" else "no JSON"
             raise self.nonsense(path, what) from None
@@ -100,7 +104,9 @@ class Reader:
         if self.is_missing(answer, path):
             return [], ""
         page = self.object(answer, "list", path)
-        items, metadata = page.get("items"), page.get("metadata")
+        if not str(page.get("kind")).endswith("List") or "items" not in page:
+            raise self.nonsense(path, "JSON that is no list of Kubernetes")
+        items, metadata = page["items"], page.get("metadata")
         items = [] if items is None else items
         metadata = {} if metadata is None else metadata
         if not isinstance(items, list) or not all(map(_is_object, items)):

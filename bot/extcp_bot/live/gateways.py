@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -70,7 +71,7 @@ async def east_west(target: Target) -> EastWest | None:
     return EastWest(
         fields.string(fields.at(found, "metadata", "labels", namespaces.NETWORK)),
         tuple(fields.number(port.get("port")) for port in fields.items(spec.get("ports"))),
-        (*_texts(entries, "ip"), *fields.strings(spec.get("externalIPs"))),
+        tuple(filter(_is_ip, (*_texts(entries, "ip"), *fields.strings(spec.get("externalIPs"))))),
         _texts(entries, "hostname"),
         by_nodes and spec.get("type") == _NODE_PORT,
     )
@@ -99,6 +100,14 @@ async def openings(target: Target) -> tuple[Opening, ...]:
         )
         for server in fields.items(fields.at(found, "spec", "servers"))
     )
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _texts(entries: list[dict[str, object]], name: str) -> tuple[str, ...]:

@@ -297,7 +297,8 @@ def test_a_clock_that_is_off_is_a_warning(mesh: World) -> None:
 
     async def early(_: web.Request) -> web.StreamResponse:
         date = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
-        return web.json_response({"metadata": {}, "items": [item]}, headers={"Date": date})
+        body = {"kind": "List", "metadata": {}, "items": [item]}
+        return web.json_response(body, headers={"Date": date})
 
     mesh.second.handlers[planes.INJECTOR.rpartition("/")[0]] = early
     (found,) = wrong(mesh)

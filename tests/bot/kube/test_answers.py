@@ -25,9 +25,9 @@ READER = Reader(Access("https://api.example.com:6443", origin="context a"))
 NAMED = {"metadata": {"name": "b"}}
 
 
-def answer(body: object, status: int = 200) -> Answer:
+def answer(body: object, status: int = 200, **headers: str) -> Answer:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, raw, {})
+    return Answer(status, raw, {name.replace("_", "-"): each for name, each in headers.items()})
 
 
 def status(code: int, message: str = "no") -> Answer:
@@ -84,13 +84,27 @@ def test_what_the_server_says_of_itself_has_no_metadata(path: str) -> None:
 
 
 def test_a_page_is_its_objects_and_where_the_next_one_begins() -> None:
-    body = {"metadata": {"continue": "next"}, "items": [NAMED, NAMED]}
+    body = {"kind": "SecretList", "metadata": {"continue": "next"}, "items": [NAMED, NAMED]}
     assert READER.page(answer(body), LIST) == ([NAMED, NAMED], "next")
 
 
-@pytest.mark.parametrize("body", [{"items": None}, {"metadata": None}, {}])
-def test_a_page_may_be_empty(body: object) -> None:
-    assert READER.page(answer(body), LIST) == ([], "")
+@pytest.mark.parametrize("body", [{"items": None}, {"items": [], "metadata": None}])
+def test_a_page_may_be_empty(body: dict[str, Any]) -> None:
+    assert READER.page(answer({"kind": "SecretList", **body}), LIST) == ([], "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"items": []}, {"kind": "SecretList"}, {"kind": "Secret", "items": []}, {"kind": 5}],
+)
+def test_what_does_not_say_that_it_is_a_list_is_no_empty_one(body: dict[str, Any]) -> None:
+    with pytest.raises(NonsenseError, match="no list of Kubernetes"):
+        READER.page(answer(body), LIST)
+
+
+def test_json_is_in_utf_8() -> None:
+    with pytest.raises(NonsenseError, match="no JSON"):
+        READER.page(answer('{"kind": "List", "items": null}'.encode("utf-16")), LIST)
 
 
 @pytest.mark.parametrize(
@@ -104,19 +118,25 @@ def test_a_page_may_be_empty(body: object) -> None:
         {"items": [NAMED], "metadata": {"continue": 7}},
     ],
 )
-def test_a_list_of_something_else_is_nonsense(body: object) -> None:
+def test_a_list_of_something_else_is_nonsense(body: dict[str, Any]) -> None:
     with pytest.raises(NonsenseError):
-        READER.page(answer(body), LIST)
+        READER.page(answer({"kind": "SecretList", **body}), LIST)
 
 
-@pytest.mark.parametrize("missing", [status(404), answer(b"404 page not found\n", 404)])
+@pytest.mark.parametrize(
+    "missing", [status(404), answer(b"404 page not found\n", 404, Audit_Id="7c1e")]
+)
 def test_a_kind_that_the_server_has_not_is_an_empty_list(missing: Answer) -> None:
     assert READER.is_missing(missing, PATH)
     assert READER.page(missing, LIST) == ([], "")
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>404 page not found</html>", b'{"message": "no Route matched"}', b"{}"]
+    "body",
+    [
+        *(b"", b"<html>404 page not found</html>", b"404 page not found\n"),
+        *(b'{"message": "no Route matched"}', b"{}"),
+    ],
 )
 def test_the_404_of_some_web_server_does_not_mean_that_nothing_is_there(body: bytes) -> None:
     with pytest.raises(NonsenseError, match="no Status object"):

@@ -117,7 +117,7 @@ def test_a_part_of_a_list_says_that_it_is_one(server: ApiServer) -> None:
 
 def test_a_list_of_a_kind_that_is_not_there_is_empty(server: ApiServer) -> None:
     async def handler(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=404, text="404 page not found\n")
+        return web.Response(status=404, text="404 page not found\n", headers={"Audit-Id": "7c1e"})
 
     path = "/apis/networking.istio.io/v1/virtualservices"
     server.handlers[path] = handler
@@ -132,7 +132,8 @@ def test_more_objects_than_the_limit_are_an_error(server: ApiServer) -> None:
 
 
 def _page(items: list[dict[str, Any]], token: str) -> web.Response:
-    return web.json_response({"metadata": {"continue": token}, "items": items})
+    metadata = {"continue": token}
+    return web.json_response({"kind": "SecretList", "metadata": metadata, "items": items})
 
 
 @pytest.mark.parametrize("items", [[], [{"metadata": {"name": "again"}}]])

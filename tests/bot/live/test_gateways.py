@@ -64,6 +64,13 @@ def test_nonsense_is_nothing(mesh: World) -> None:
     assert found == gateways.EastWest("", (0,), (), (), is_on_nodes=False)
 
 
+def test_what_is_no_ip_address_is_none(mesh: World) -> None:
+    service(mesh, {"externalIPs": ["192.0.2.2", "a name"]}, [{"ip": "<b>"}, {"ip": "2001:db8::1"}])
+    found = ask(mesh, gateways.east_west, SECOND)
+    assert found is not None
+    assert found.addresses == ("2001:db8::1", "192.0.2.2")
+
+
 def test_the_gateway_is_read_in_the_config_cluster(mesh: World) -> None:
     server = {"port": {"number": 15443}, "tls": {"mode": "AUTO_PASSTHROUGH"}}
     item = {"metadata": {"name": gateways.CROSS_NETWORK}, "spec": {"servers": [server, {}]}}
