@@ -18,7 +18,7 @@ from extcp_bot.proposals.case import Standing
 from extcp_bot.proposals.model import DASHBOARD, hash_of, of_branch
 from extcp_bot.proposals.writes import EditIssue, NewIssue
 from extcp_bot.report import summary
-from extcp_bot.report.summary import Mark
+from extcp_bot.report.markdown import SIGNS
 from extcp_gitops.render.markdown import code_span
 
 if TYPE_CHECKING:
@@ -38,12 +38,6 @@ _MOST_CLUSTERS: Final = 100
 _LONGEST: Final = 300
 _CUT: Final = "\n\n(cut)\n"
 _OFFERED: Final = frozenset({Standing.OPEN, Standing.TO_OPEN, Standing.MERGED})
-_SIGNS: Final = {
-    Mark.UNHEALTHY: "❌ unhealthy",
-    Mark.UNKNOWN: "❔ unknown",
-    Mark.WARNING: "⚠️ warning",
-    Mark.HEALTHY: "✅ healthy",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +246,6 @@ def _clusters(report: Report) -> Iterator[str]:
             if each.state != "healthy"
         )
         what = code_span(", ".join(wrong)[:_LONGEST]) if wrong else ""
-        yield f"| {code_span(name)} | {_SIGNS[marks[name]]} | {what} |\n"
+        yield f"| {code_span(name)} | {SIGNS[marks[name]]} | {what} |\n"
     if len(marks) > _MOST_CLUSTERS:
         yield f"\nand {len(marks) - _MOST_CLUSTERS} more.\n"

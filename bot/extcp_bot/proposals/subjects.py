@@ -184,15 +184,21 @@ async def _candidates(clusters: Clusters, found: Found) -> frozenset[str] | None
 
 async def _again(clusters: Clusters, opened: Opened, found: Found, *, is_blind: bool) -> None:
     """An open addition that no candidate stands behind: what it was made from says all of it."""
-    member = kinds.member_of(opened.marker)
-    new, plane = kinds.new_cluster(opened.marker)
+    try:
+        new, plane = kinds.new_cluster(opened.marker)
+    except TypeError:  # a person has edited it; the pull request stays as it is
+        number = opened.pull.number
+        found.troubles.append(f"pull request {number} does not say any more what it was made from")
+        return
     proposal = kinds.add_cluster(new, plane, by_hand=opened.marker.by_hand)
     if is_blind:
         nobody = CannotLookError("nobody could ask Argo CD for candidates", "", "")
         found.add(proposal, _given(blind(clusters, nobody)))
         return
     try:
-        candidate = await clusters.named(member)
+        candidate = await clusters.named(kinds.member_of(opened.marker))
+    except CannotLookError as error:
+        found.add(proposal, _given(blind(clusters, error)))
     except ExtcpError as error:
         refused = Evidence(clusters.fleet.now(), (), obstacle=clean(str(error)))
         found.add(proposal, _given(refused))

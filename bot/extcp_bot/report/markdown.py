@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 LIMIT: Final = 65_000
 """Characters; GitHub takes 65,536 in a comment or a description."""
 
-_SIGNS: Final = {
+SIGNS: Final = {
     Mark.UNHEALTHY: "❌ unhealthy",
     Mark.UNKNOWN: "❔ unknown",
     Mark.WARNING: "⚠️ warning",
     Mark.HEALTHY: "✅ healthy",
 }
+"""How a cluster is, in a table."""
 _MOST_ROWS: Final = 50
 _LONGEST_CELL: Final = 160
 _FOR_THE_END: Final = 400
@@ -69,7 +70,7 @@ def _clusters(report: Report, inventory: Inventory) -> Iterator[str]:
         cells = (
             code_span(name),
             code_span(network) if network else "",
-            _SIGNS[summary.mark(by_name[name])],
+            SIGNS[summary.mark(by_name[name])],
             summary.tally(counts) if by_name[name] else "not looked at",
         )
         yield f"| {' | '.join(cells)} |\n"
