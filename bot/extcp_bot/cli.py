@@ -50,4 +50,10 @@ def run(args: list[str]) -> int:
     Returns:
         The exit code (design section 2).
     """
-    return commandline.run(cli, args)
+    return commandline.run(cli, args, hide=_hide)
+
+
+def _hide(text: str) -> str:
+    from extcp_bot.access.model import hide  # noqa: PLC0415 - only for a bug
+
+    return hide(text)

@@ -19,7 +19,7 @@ from extcp_gitops.commands.context import Context, report
 from extcp_gitops.errors import ExitCode, ExtcpError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,20 @@ def group(program: Program, text: str, epilog: str) -> LazyGroup:
     return enter
 
 
-def run(cli: LazyGroup, args: list[str], interrupted: str = "interrupted") -> int:
+def run(
+    cli: LazyGroup,
+    args: list[str],
+    interrupted: str = "interrupted",
+    hide: Callable[[str], str] = str,
+) -> int:
     """Run one command line and turn every way to fail into words and an exit code.
 
     Args:
         cli: From :func:`group`.
         args: Without the program's name.
         interrupted: What to say after Ctrl-C.
+        hide: Takes the credentials that the program holds out of the traceback of a bug, beside
+            those that are known by their form.
 
     Returns:
         The exit code (design section 2).
@@ -146,14 +153,16 @@ def run(cli: LazyGroup, args: list[str], interrupted: str = "interrupted") -> in
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except Exception:  # noqa: BLE001 - the last line of defence
-        _report_bug(cli.program.name, args)
+        _report_bug(cli.program.name, args, hide)
         return ExitCode.BUG
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def _report_bug(program: str, args: list[str]) -> None:
+def _report_bug(program: str, args: list[str], hide: Callable[[str], str]) -> None:
     import platform  # noqa: PLC0415 - only for a bug
     import traceback  # noqa: PLC0415
+
+    from extcp_gitops.redact import redact  # noqa: PLC0415
 
     click.echo(
         f"This is a bug in {program}, not a mistake of yours. Please report it with what "
@@ -161,7 +170,7 @@ def _report_bug(program: str, args: list[str]) -> None:
         f"    {program} {__version__}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}\n"
         f"    command: {args[0] if args else ''}\n\n"
-        f"{traceback.format_exc()}",
+        f"{redact(hide(traceback.format_exc()))}",
         err=True,
     )
 
