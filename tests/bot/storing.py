@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ACCOUNT = "kubernetes.io/service-account.name"
 TOKEN_TYPE = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secrets
 UID = "kubernetes.io/serviceaccount/service-account.uid"
+NAME = "kubernetes.io/serviceaccount/secret.name"
+INVALID = "kubernetes.io/legacy-token-invalid-since"
 
 
 class Store:
@@ -40,6 +42,7 @@ class Store:
     Attributes:
         written: Verb and path of each write that was done; of dry runs none.
         fills: Whether the token controller works.
+        heeds: Whether the API server heeds the label of tokens that are not valid any more.
         heals: Paths of Secrets that Argo CD makes anew, empty, once they are gone.
         cut: After this many writes the server ends each connection without an answer.
         seen: Called with verb and path of each write once it was done.
@@ -48,6 +51,7 @@ class Store:
     def __init__(self, server: ApiServer) -> None:
         self.written: list[str] = []
         self.fills = True
+        self.heeds = True
         self.heals: set[str] = set()
         self.cut: int | None = None
         self.seen: Callable[[str, str], object] = lambda _verb, _path: None
@@ -74,14 +78,17 @@ class Store:
         return item
 
     def fill(self, path: str) -> str:
-        """Do as the token controller does; gives the token, which the server accepts from now."""
+        """Do as the token controller does; gives the token, which the server accepts from now.
+
+        It is always the same for a Secret of one name and a ServiceAccount of one UID.
+        """
         item = self._server.objects[path]
         metadata = item["metadata"]
         account = metadata["annotations"][ACCOUNT]
         own = path.rpartition("/secrets/")[0] + f"/serviceaccounts/{account}"
         uid = self._server.objects.get(own, {"metadata": {"uid": ""}})["metadata"]["uid"]
         name = f"system:serviceaccount:{metadata['namespace']}:{account}"
-        token = jwt({"sub": name, UID: uid, "secret": metadata["uid"]})
+        token = jwt({"sub": name, UID: uid, NAME: metadata["name"]})
         self._server.accepted.add(token)
         item["data"] = {"token": _encoded(token), "ca.crt": _encoded(ROOT)}
         return token
@@ -89,8 +96,7 @@ class Store:
     def forget(self, path: str) -> None:
         """Take an object away, and the token that it holds; Argo CD may make it anew."""
         gone = self._server.objects.pop(path)
-        if token := (gone.get("data") or {}).get("token"):
-            self._server.accepted.discard(base64.b64decode(token).decode())
+        self._revoke(gone)
         if path in self.heals:
             kept = {name: gone["metadata"].get(name) for name in ("name", "annotations")}
             collection = path.rpartition("/")[0]
@@ -166,7 +172,13 @@ class Store:
         body = copy.deepcopy(body)
         body["metadata"] = {**body["metadata"], **kept, "resourceVersion": str(self._number)}
         self._server.put(path.rpartition("/")[0], body)
+        if self.heeds and INVALID in (body["metadata"].get("labels") or {}):
+            self._revoke(body)
         return web.json_response(body)
+
+    def _revoke(self, secret: Object) -> None:
+        if token := (secret.get("data") or {}).get("token"):
+            self._server.accepted.discard(base64.b64decode(token).decode())
 
 
 def _merged(found: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON

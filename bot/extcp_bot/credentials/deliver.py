@@ -6,7 +6,7 @@ works, where istiod's release is known not to take up another credential as it s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from extcp_bot.credentials import held as holding
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from extcp_bot.target import Target
 
 _RESTART: Final = "istiod reads its own kubeconfig when it starts: restart it"
+_ARGOCD: Final = "Argo CD makes it from the repository"
 _NOT_SEEN: Final = (
     "not every replica of istiod was seen to let the cluster go: where EXTCP-H08 and EXTCP-H09 are "
     "not healthy in a minute, restart istiod"
@@ -105,15 +106,18 @@ class _Delivering:
             return await self._change(external, held, await self._wanted(held))
 
     async def _wanted(self, held: Held | None) -> RemoteSecret:
-        """With the token in use where it is one of the cluster's two, else with the first."""
+        """With the token in use where a rotation has made it and it works, else with the first."""
         target, access = self._target, held.access if held else None
-        server = self._server(held)
+        server, token = self._server(held), access.token if access else None
+        name = tokens.first_name(target)
         async with writes.of(target.fleet, target.cluster.name) as api:
-            if access is not None and access.token is not None:
-                second = await tokens.read(api, target, tokens.second_name(target))
-                if second is not None and second.token == access.token:
-                    return remote_secret.of_token(target, second, server)
-            name = tokens.first_name(target)
+            number = tokens.number_of(target, token) if token else 0
+            if number > 1 and await holding.works(target, access):
+                first = await tokens.read(api, target, name)
+                if first is None or not first.ca:
+                    raise waiting(f"{target.cluster.name} does not have Secret {name} yet", _ARGOCD)
+                rotated = replace(first, name=tokens.name_of(target, number), token=token)
+                return remote_secret.of_token(target, rotated, server)
             first = await tokens.filled(api, target, name, self._wish.seconds)
             return remote_secret.of_token(target, first, server)
 
@@ -131,7 +135,7 @@ class _Delivering:
             except MissingError:
                 raise waiting(
                     f"the external cluster does not have namespace {wanted.namespace} yet",
-                    "Argo CD makes it from the repository",
+                    _ARGOCD,
                 ) from None
         return self._said(Outcome.CREATED, f"with the token of Secret {wanted.token_secret}")
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot.access import kubeconfig
 from extcp_bot.credentials import remote_secret
 from extcp_bot.credentials.model import refused
 from extcp_bot.kube.client import Client
-from extcp_bot.kube.failure import NotAllowedError
+from extcp_bot.kube.failure import NoRouteError, NotAllowedError
 from extcp_bot.live import credentials, fields, reviews
 
 if TYPE_CHECKING:
-    from extcp_bot.access.model import Access
+    from extcp_bot.access.model import Access, Secret
     from extcp_bot.credentials.model import RemoteSecret
     from extcp_bot.kube.answers import Object
     from extcp_bot.live.credentials import Credential
@@ -139,11 +139,25 @@ async def require_alone(target: Target) -> None:
 async def works(target: Target, access: Access | None) -> bool:
     """Whether the cluster accepts a credential now.
 
+    Where its address is for the external cluster alone, its token is shown on the bot's own way.
+
     Raises:
         CannotLookError: The cluster cannot be asked with it.
     """
     if access is None or access.token is None:
         return False
+    try:
+        return await _is_accepted(target, access)
+    except NoRouteError:
+        return await _is_accepted(target, own_way(target, access.token))
+
+
+def own_way(target: Target, token: Secret) -> Access:
+    """The bot's own way to the cluster, with another token and no other credential."""
+    return replace(target.api.access, token=token, certificate=None, key=None)
+
+
+async def _is_accepted(target: Target, access: Access) -> bool:
     async with Client(access, target.fleet.limits, target.fleet.lookup) as api:
         try:
             await reviews.user(api)

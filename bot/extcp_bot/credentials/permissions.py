@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot.checks.model import CONTROL_PLANE_NAMESPACE, Permission, Side
-from extcp_bot.credentials.tokens import SUFFIX
 from extcp_bot.live import deployments, identity
 from extcp_bot.rbac import permitted
 from extcp_gitops.render.bases import token_secret_name
@@ -16,8 +15,7 @@ from extcp_gitops.render.bases import token_secret_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FIRST: Final = tuple(token_secret_name(each) for each in (identity.READER, identity.ISTIOD))
-_TOKENS: Final = tuple(sorted((*_FIRST, *(f"{each}{SUFFIX}" for each in _FIRST))))
+_TOKENS: Final = tuple(sorted(map(token_secret_name, (identity.READER, identity.ISTIOD))))
 _NAMESPACE: Final = CONTROL_PLANE_NAMESPACE
 
 DELIVER: Final = (
@@ -30,9 +28,8 @@ DELIVER: Final = (
     Permission(Side.REMOTE, "secrets", ("get",), namespace=_NAMESPACE, names=_TOKENS),
 )
 ROTATE: Final = (
-    # Nobody can be allowed to make an object of one name alone.
-    Permission(Side.REMOTE, "secrets", ("create",), namespace=_NAMESPACE),
-    Permission(Side.REMOTE, "secrets", ("get", "delete"), namespace=_NAMESPACE, names=_TOKENS),
+    # Each rotation makes one of another name.
+    Permission(Side.REMOTE, "secrets", ("get", "create", "patch", "delete"), namespace=_NAMESPACE),
     Permission(
         Side.EXTERNAL,
         deployments.RESOURCE,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from extcp_bot.access import kubeconfig
+from extcp_bot.credentials.held import own_way
 from extcp_bot.credentials.model import refused
 from extcp_bot.kube.client import Client
 from extcp_bot.kube.failure import NoRouteError, NotAllowedError
@@ -13,7 +13,7 @@ from extcp_bot.live import identity, reviews
 from extcp_bot.live.rbac import lacking
 
 if TYPE_CHECKING:
-    from extcp_bot.access.model import Access, Secret
+    from extcp_bot.access.model import Access
     from extcp_bot.credentials.model import RemoteSecret
     from extcp_bot.target import Target
 
@@ -50,7 +50,7 @@ async def require(target: Target, wanted: RemoteSecret, old: Access) -> str:
         # The address may be for the external cluster alone; the token is judged all the same.
         if new.token is None or old.token is None:
             raise
-        ways = (_own_way(target, new.token), _own_way(target, old.token))
+        ways = (own_way(target, new.token), own_way(target, old.token))
         said = await _prove(target, wanted, *ways)
         return f"{said}, by way of {ways[0].host}"
 
@@ -74,11 +74,6 @@ async def _prove(target: Target, wanted: RemoteSecret, new: Access, old: Access)
     if missing:
         raise refused(f"it may not {missing[0].verb} {missing[0].target}", _RENEW)
     return f"accepted as {account.user}, with the {len(rights)} rules of the one before"
-
-
-def _own_way(target: Target, token: Secret) -> Access:
-    """The bot's own way to the cluster, with another token and no other credential."""
-    return replace(target.api.access, token=token, certificate=None, key=None)
 
 
 def _client(target: Target, access: Access) -> Client:

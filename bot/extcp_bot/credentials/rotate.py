@@ -1,16 +1,15 @@
 """Gives istiod another token for a cluster, and takes the old one away.
 
 The new one is made, proven, swapped in, and watched at every replica before the old one goes.
-A token lives as long as its Secret on the remote cluster. One Secret is in the repository, and
-Argo CD makes it anew, empty, when it is deleted; so a rotation goes from that one to a second one
-that the bot makes, and the next rotation back. Which of the two is the new one, the second one
-says itself: it names the UID of the first one that it replaces. All state is in the clusters, so
-that an interrupted rotation is continued by whoever runs it again (facts section 8, point 4).
+Each rotation goes on to the Secret of the next number (:mod:`extcp_bot.credentials.tokens`), whose
+name the token in use tells. All state is in the clusters, so that an interrupted rotation is
+continued by whoever runs it again (facts section 8, point 4).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot.credentials import held as holding
@@ -34,6 +33,7 @@ from extcp_bot.result import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from extcp_bot.access.model import Access
     from extcp_bot.credentials.held import Held
     from extcp_bot.credentials.tokens import TokenSecret
     from extcp_bot.kube.writes import Writer
@@ -76,12 +76,14 @@ class _Plan:
 
     Attributes:
         new: The token that istiod is to have; None where its Secret is still to be made.
-        old: The Secret that goes in the end.
+        old: The Secret whose token goes in the end.
+        number: Of the Secret of the new token.
         is_swapped: Whether istiod has been given the new one already.
     """
 
     new: TokenSecret | None
     old: TokenSecret
+    number: int
     is_swapped: bool
 
 
@@ -132,14 +134,14 @@ class _Rotating:
             plan = await self._plan(remote, held)
             before: Mapping[str, float] = {}
             if not plan.is_swapped:
-                new = plan.new or await self._second(remote, plan.old)
+                new = plan.new or await self._make(remote, plan)
                 if new is None:
                     return "with a new token"
                 before = await watching.seen(target)
                 await self._swap(external, held, new)
             await self._watch(external, before)
             await self._retire(external, remote, plan)
-        return f"the token of Secret {plan.old.name} is no more"
+        return f"the token of Secret {plan.old.name} is out of use"
 
     async def _require_release(self) -> None:
         """Decide whether istiod takes another token up, and whether it has to be restarted for it.
@@ -174,28 +176,27 @@ class _Rotating:
     async def _plan(self, remote: Writer, held: Held) -> _Plan:
         target, access = self._target, held.access
         token = access.token if access else None
-        first = await tokens.read(remote, target, tokens.first_name(target))
-        second = await tokens.read(remote, target, tokens.second_name(target))
-        if first is None:
-            name = f"{target.plane.namespace}/{tokens.first_name(target)}"
-            raise waiting(f"{target.cluster.name} does not have Secret {name}", "Argo CD makes it")
-        if token is not None and token == first.token:
-            if second is None or second.replaces == first.uid:
-                return _Plan(second, first, is_swapped=False)
-            return _Plan(first, second, is_swapped=True)
-        if token is not None and second is not None and token == second.token:
-            is_swapped = second.replaces == first.uid
-            return _Plan(second, first, True) if is_swapped else _Plan(first, second, False)
-        raise refused("the token in use is of neither Secret of the cluster", _DELIVER)
+        number = tokens.number_of(target, token) if token is not None else 0
+        current = await self._read(remote, number) if number else None
+        if current is None or current.is_invalid or current.token != token:
+            raise refused("the token in use is of no Secret of the cluster's", _DELIVER)
+        before = await self._read(remote, number - 1) if number > 1 else None
+        if before is not None and not before.is_invalid:
+            return _Plan(current, before, number, is_swapped=True)
+        new = await self._read(remote, number + 1)
+        return _Plan(new, current, number + 1, is_swapped=False)
 
-    async def _second(self, remote: Writer, first: TokenSecret) -> TokenSecret | None:
-        """Make the second Secret; None in a dry run, which ends there."""
-        name = tokens.second_name(self._target)
+    async def _read(self, remote: Writer, number: int) -> TokenSecret | None:
+        return await tokens.read(remote, self._target, tokens.name_of(self._target, number))
+
+    async def _make(self, remote: Writer, plan: _Plan) -> TokenSecret | None:
+        """Make the Secret of the new token; None in a dry run, which ends there."""
+        name = tokens.name_of(self._target, plan.number)
         if not self._dry_run:
-            await tokens.create_second(remote, self._target, first)
+            await tokens.create(remote, self._target, plan.number)
         self._done(f"made Secret {name} on {self._target.cluster.name}")
         if self._dry_run:
-            self._swap_and_retire(name, first.name)
+            self._swap_and_retire(name, plan.old.name)
             return None
         return await self._filled(remote, name)
 
@@ -211,7 +212,7 @@ class _Rotating:
         server = Server(held.access.server, held.access.tls_server_name or "")
         wanted = remote_secret.of_token(self._target, new, server)
         said = await proof.require(self._target, wanted, held.access)
-        self._done(f"proved the token of Secret {new.name}: {said}")
+        self._done(f"proved Secret {new.name} ({said})")
         if not self._dry_run:
             await external.replace(wanted.path, held.replaced_by(wanted))
         self._done(f"gave it to istiod: {wanted.place}")
@@ -232,25 +233,39 @@ class _Rotating:
         self._done("watched every replica of istiod take it up")
 
     async def _retire(self, external: Writer, remote: Writer, plan: _Plan) -> None:
-        """Delete the old Secret, provided that istiod has still been given the other token."""
+        """Take the old token out of use, provided that istiod still has the other one."""
         held = await self._held(external, remote_secret.name_of(self._target))
         token = held.access.token if held.access else None
         if not self._dry_run:
-            if token is None or token == plan.old.token:
+            if held.access is None or token is None or token == plan.old.token:
                 raise refused("somebody has put the old token back", _DELIVER)
-            path = f"{tokens.collection(self._target)}/{plan.old.name}"
-            # The API server notes on it each day that its token is used.
-            await remote.delete(path, plan.old.raw, unchanged=False)
-        self._done(f"deleted Secret {plan.old.name} on {self._target.cluster.name}")
+            await tokens.retire(remote, self._target, plan.old)
+            await self._require_refused(replace(held.access, token=plan.old.token), plan.old)
+        self._done(f"took the token of Secret {plan.old.name} out of use")
+
+    async def _require_refused(self, old: Access, secret: TokenSecret) -> None:
+        """See the old token refused; an API server remembers for some seconds that it was valid."""
+        patience = self._wish.patience
+        deadline = asyncio.get_running_loop().time() + patience.token
+        while await holding.works(self._target, old):
+            if asyncio.get_running_loop().time() >= deadline:
+                name = f"{self._target.plane.namespace}/{secret.name}"
+                raise refused(
+                    f"{self._target.cluster.name} goes on to accept the token of Secret {name}; "
+                    "istiod uses the new one",
+                    f"before Kubernetes 1.29, clusters take no heed of its label {tokens.INVALID}: "
+                    "the token ends with the ServiceAccount, or with the Secret once the "
+                    "repository does not have it any more",
+                )
+            await asyncio.sleep(patience.interval)
 
     def _swap_and_retire(self, new: str, old: str) -> None:
         """The steps that a dry run cannot come to, for it has made no token."""
-        cluster = self._target.cluster.name
-        self._done(f"proved the token of Secret {new}")
+        self._done(f"proved Secret {new}")
         self._done("gave it to istiod")
         self._restarted()
         self._done("watched every replica of istiod take it up")
-        self._done(f"deleted Secret {old} on {cluster}")
+        self._done(f"took the token of Secret {old} out of use")
 
     def _restarted(self) -> None:
         if self._restarts:

@@ -1,9 +1,13 @@
 """The Secrets of a remote cluster that it fills with tokens for istiod's ServiceAccount.
 
-One is in the repository and Argo CD keeps it there: made empty, filled by the cluster. A second
-one exists after every other rotation (:mod:`extcp_bot.credentials.rotate`), of which Argo CD knows
-nothing. A token lives as long as its Secret
-(https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-secrets).
+One is in the repository and Argo CD keeps it there: made empty, filled by the cluster. Each
+rotation (:mod:`extcp_bot.credentials.rotate`) makes one of a number that was never used, of which
+Argo CD knows nothing. A token says the name of its Secret, the ServiceAccount and its UID, and
+nothing else that could differ: a Secret made anew under the same name holds the same token, and
+what was revoked by deleting it is valid again. So no name is used twice; and the first Secret,
+which Argo CD would make anew, stays and is marked, whereupon API servers refuse its token
+(Kubernetes 1.29 and newer,
+https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from extcp_bot.access.model import Secret
 from extcp_bot.credentials.model import refused, waiting
-from extcp_bot.live import fields, identity
+from extcp_bot.live import claims, fields, identity
 from extcp_gitops.render.bases import token_secret
 
 if TYPE_CHECKING:
@@ -26,20 +30,20 @@ if TYPE_CHECKING:
 
 TYPE: Final = "kubernetes.io/service-account-token"
 ACCOUNT: Final = "kubernetes.io/service-account.name"
-REPLACES: Final = "extcp-gitops.io/replaces"
-"""Annotation of the second Secret: UID of the first one that it takes the place of."""
-SUFFIX: Final = "-2"
+INVALID: Final = "kubernetes.io/legacy-token-invalid-since"
+"""Label with a date; whose Secret bears it, the token of that Secret is refused."""
 _INTERVAL: Final = 0.25
+_LONGEST: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSecret:
-    """One of the two.
+    """One of them.
 
     Attributes:
         name: Its name.
         uid: Its UID.
-        replaces: UID in the annotation of the second one; empty for the first.
+        is_invalid: Whether it is marked, so that its token is refused.
         token: None until the cluster has filled it.
         ca: PEM of the roots that vouch for the API server; empty where it has none.
         raw: As it was read.
@@ -47,7 +51,7 @@ class TokenSecret:
 
     name: str
     uid: str
-    replaces: str
+    is_invalid: bool
     token: Secret | None
     ca: bytes
     raw: Object = field(repr=False)
@@ -58,9 +62,20 @@ def first_name(target: Target) -> str:
     return identity.account(target).token_secret
 
 
-def second_name(target: Target) -> str:
-    """The name of the Secret that the bot makes."""
-    return f"{first_name(target)}{SUFFIX}"
+def name_of(target: Target, number: int) -> str:
+    """The name of the Secret of a number; 1 is the one that the repository makes."""
+    return first_name(target) if number == 1 else f"{first_name(target)}-{number}"
+
+
+def number_of(target: Target, token: Secret) -> int:
+    """The number of the Secret that a token says it lives in; 0 where it is none of these."""
+    said = claims.read(token)
+    first, name = first_name(target), said.secret if said else ""
+    if name == first:
+        return 1
+    digits = name.removeprefix(f"{first}-")
+    is_numbered = name != digits and digits.isascii() and digits.isdecimal()
+    return int(digits) if is_numbered and len(digits) <= _LONGEST else 0
 
 
 def collection(target: Target) -> str:
@@ -95,6 +110,12 @@ async def filled(api: Writer, target: Target, name: str, seconds: float = 0.0) -
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         found = await read(api, target, name)
+        if found is not None and found.is_invalid:
+            raise refused(
+                f"Secret {target.plane.namespace}/{name} of {target.cluster.name} is marked as "
+                "invalid, as a rotation leaves it",
+                f"to use its token again, take the label {INVALID} off",
+            )
         if found is not None and found.token is not None:
             return found
         if asyncio.get_running_loop().time() >= deadline:
@@ -108,8 +129,8 @@ async def filled(api: Writer, target: Target, name: str, seconds: float = 0.0) -
     )
 
 
-async def create_second(api: Writer, target: Target, first: TokenSecret) -> None:
-    """Make the second one, empty; the cluster fills it.
+async def create(api: Writer, target: Target, number: int) -> None:
+    """Make one, empty; the cluster fills it.
 
     Raises:
         ConflictError: Somebody was faster.
@@ -117,10 +138,25 @@ async def create_second(api: Writer, target: Target, first: TokenSecret) -> None
     """
     account = identity.account(target)
     made = token_secret(account.name, account.namespace)
-    made["metadata"]["name"] = second_name(target)
-    made["metadata"]["annotations"][REPLACES] = first.uid
+    made["metadata"]["name"] = name_of(target, number)
     made["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "extcp-bot"}
     await api.create(collection(target), made)
+
+
+async def retire(api: Writer, target: Target, old: TokenSecret) -> None:
+    """Take the token of one out of use for ever.
+
+    Raises:
+        ConflictError: It is another one by now.
+        CannotLookError: The cluster may or may not have done it.
+    """
+    path = f"{collection(target)}/{old.name}"
+    if old.name == first_name(target):
+        today = target.fleet.now().date().isoformat()
+        await api.merge(path, {"metadata": {"labels": {INVALID: today}}})
+    else:
+        # The API server notes on it each day that its token is used.
+        await api.delete(path, old.raw, unchanged=False)
 
 
 def _read(target: Target, name: str, found: Object) -> TokenSecret:
@@ -144,7 +180,7 @@ def _read(target: Target, name: str, found: Object) -> TokenSecret:
     return TokenSecret(
         name,
         fields.string(metadata.get("uid")),
-        fields.string(annotations.get(REPLACES)),
+        bool(fields.mapping(metadata.get("labels")).get(INVALID)),
         Secret(token) if token else None,
         _decoded(data.get("ca.crt")),
         found,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _LONGEST: Final = 1 << 16
 _PARTS: Final = 3
 # Of the token in a Secret of type kubernetes.io/service-account-token, which never expires.
+_LEGACY_SECRET: Final = "kubernetes.io/serviceaccount/secret.name"  # noqa: S105 - a claim
 _LEGACY_UID: Final = "kubernetes.io/serviceaccount/service-account.uid"
 
 
@@ -29,12 +30,14 @@ class Claims:
         issued: Since when; None where it does not say.
         expires: Until when; None where it does not expire.
         account_uid: UID of the ServiceAccount; empty where it does not say.
+        secret: Name of the Secret that it lives in; empty for one that ends.
     """
 
     subject: str
     issued: datetime | None
     expires: datetime | None
     account_uid: str
+    secret: str = ""
 
 
 def read(token: Secret) -> Claims | None:
@@ -55,6 +58,7 @@ def read(token: Secret) -> Claims | None:
         _time(said.get("iat")),
         _time(said.get("exp")),
         _account_uid(said),
+        fields.string(said.get(_LEGACY_SECRET)),
     )
 
 

@@ -117,7 +117,7 @@ def test_what_is_written_is_granted_on_request(root: Path) -> None:
     assert "delete" in granted
     assert "credential deliver" in granted
     remote = run(root, "--cluster", "remote-cluster-2", "--credentials").stdout
-    assert "istio-reader-service-account-istio-remote-secret-token-2" in remote
+    assert "credential rotate" in remote
     assert "delete" not in run(root, "--side", "argocd", "--credentials").stdout
 
 

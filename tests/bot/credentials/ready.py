@@ -70,6 +70,15 @@ class Ready(World):
         """The token that a Secret of a remote cluster holds."""
         return decoded(self.servers[cluster].objects[path]["data"]["token"])
 
+    def renew(self) -> str:
+        """Let the second cluster have another ServiceAccount, and so another token."""
+        account_path = f"{ACCOUNTS}/{account(SECOND)}"
+        metadata = self.second.objects[account_path]["metadata"]
+        metadata["uid"] = f"{metadata['uid']}-anew"
+        self.second.posts[WHO] = who(user(SECOND), metadata["uid"])
+        self.inside.forget(READER_TOKEN)
+        return self.token()
+
     def kubeconfig(self) -> str:
         """What is delivered for the second cluster."""
         return decoded(self.external.objects[DELIVERED]["data"][SECOND])

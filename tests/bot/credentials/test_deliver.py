@@ -25,7 +25,7 @@ from tests.bot.credentials.ready import (
 )
 from tests.bot.fleets import CONFIG, PLANE, SECOND
 from tests.bot.identities import SECRETS
-from tests.bot.storing import ACCOUNT, TOKEN_TYPE
+from tests.bot.storing import ACCOUNT, INVALID, TOKEN_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,8 +57,7 @@ def run(mesh: Ready, cluster: str = SECOND, *, dry_run: bool = False, **wish: ob
 
 def renewed(mesh: Ready) -> str:
     """Let the token be another one from now on, the old one be revoked."""
-    mesh.inside.forget(READER_TOKEN)
-    return mesh.token()
+    return mesh.renew()
 
 
 def test_delivers_to_the_external_cluster(mesh: Ready) -> None:
@@ -234,8 +233,7 @@ def test_delivers_again_what_was_revoked(mesh: Ready) -> None:
 
 def test_istiod_has_to_be_restarted_for_that_of_the_config_cluster(mesh: Ready) -> None:
     run(mesh, CONFIG)
-    mesh.stores[CONFIG].forget(f"{SECRETS}/istiod-istio-remote-secret-token")
-    found = run(mesh, CONFIG)
+    found = run(mesh, CONFIG, server="https://10.0.0.9")
     assert found.outcome is Outcome.UPDATED
     assert "restart" in found.remedy
 
@@ -260,14 +258,19 @@ def test_another_way_to_write_the_same_is_left(mesh: Ready) -> None:
 
 def test_the_token_in_use_stays_in_use(mesh: Ready) -> None:
     """After a rotation, that of the second Secret."""
+    run(mesh)
     name = SECOND_TOKEN.rpartition("/")[2]
     metadata = {"name": name, "annotations": {ACCOUNT: "istio-reader-service-account"}}
     mesh.inside.put(SECRETS, {"metadata": metadata, "type": TOKEN_TYPE})
-    run(mesh)
+    mesh.second.objects[READER_TOKEN]["metadata"]["labels"] = {INVALID: "2026-06-01"}
     text = mesh.kubeconfig().replace(mesh.token(), mesh.token(SECOND_TOKEN))
     item = mesh.external.objects[DELIVERED]
     item["data"][SECOND] = base64.b64encode(text.encode()).decode()
     assert run(mesh).outcome is Outcome.UNCHANGED
+    mesh.second.accepted.discard(mesh.token(SECOND_TOKEN))
+    found = run(mesh)
+    assert found.outcome is Outcome.REFUSED
+    assert INVALID in found.remedy
 
 
 def test_somebody_who_is_faster_is_not_overwritten(mesh: Ready) -> None:

@@ -14,7 +14,7 @@ from extcp_bot.credentials.model import HeldError, RemoteSecret
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.verify import secrets
 from tests import meshes
-from tests.bot.credentials.ready import READER_TOKEN, Ready, ready
+from tests.bot.credentials.ready import Ready, ready
 from tests.bot.credentials.test_sealed import Controller
 from tests.bot.fleets import CONFIG, PLANE, SECOND
 
@@ -110,7 +110,7 @@ def test_the_same_token_is_the_same_document(mesh: Ready, controller: Controller
     first = documents.sealed_secret(mesh.target(), make(mesh), controller.certificate)
     again = documents.sealed_secret(mesh.target(), make(mesh), controller.certificate, first[path])
     assert again == first
-    mesh.inside.forget(READER_TOKEN)
+    mesh.renew()
     other = documents.sealed_secret(mesh.target(), make(mesh), controller.certificate, first[path])
     assert other[path] != first[path]
     renewed = documents.sealed_secret(

@@ -14,8 +14,9 @@ from extcp_bot.joining.follow import follow
 from extcp_bot.joining.model import Progress, Stage
 from extcp_gitops.errors import ExtcpError
 from tests.bot.fleets import CONFIG, EXTERNAL, PLANE, SECOND, World
-from tests.bot.identities import SECRETS
+from tests.bot.identities import ACCOUNTS, SECRETS
 from tests.bot.joining.merged import DELIVERED, READER_TOKEN, Merged
+from tests.bot.simulation import reviews
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,9 +148,12 @@ def test_a_token_that_may_not_be_seen_is_unknown(merged: Merged) -> None:
 
 
 def revoke(merged: Merged) -> None:
-    held = merged.mesh.second.objects[READER_TOKEN]["data"]["token"]
-    merged.mesh.second.accepted.discard(base64.b64decode(held).decode())
-    merged.mesh.second.objects[READER_TOKEN]["metadata"]["uid"] = "made-anew"
+    second = merged.mesh.second
+    held = second.objects[READER_TOKEN]["data"]["token"]
+    second.accepted.discard(base64.b64decode(held).decode())
+    account = "istio-reader-service-account"
+    second.objects[f"{ACCOUNTS}/{account}"]["metadata"]["uid"] = "made-anew"
+    reviews.allow_all(second, f"system:serviceaccount:{PLANE}:{account}", "made-anew")
     merged.fill()
 
 
