@@ -103,7 +103,13 @@ Examples:
 @click.option(
     "--credentials",
     is_flag=True,
-    help="With what it takes to deliver and rotate remote secrets, which is to write.",
+    help="With what it takes to deliver remote secrets, which is to write.",
+)
+@click.option(
+    "--rotation",
+    is_flag=True,
+    help="With what it takes to rotate them: Secrets of the control plane's namespace, also those "
+    "of the remote clusters.",
 )
 @click.option("--service-account", type=ServiceAccount(), help="Make it, and bind the roles to it.")
 @click.option(
@@ -121,13 +127,15 @@ def rbac(
     control_plane: str | None,
     probe_namespace: str | None,
     credentials: bool,
+    rotation: bool,
     service_account: Account | None,
     from_argocd: bool,
 ) -> None:
     """Print the least that the checks need, as Roles to apply.
 
     Everything is read, reviewed or tried in dry runs; a comment names the checks behind each rule.
-    With --credentials come the rights to write that 'credential' and the bot that acts need.
+    With --credentials come the rights to write that 'credential deliver' and the bot that acts
+    need, with --rotation those of 'credential rotate'.
     One check makes an object and deletes it again, in a cluster that is to join: EXTCP-P07.
     Whoever is logged in may also review their own access, which Kubernetes grants to all.
     """
@@ -144,10 +152,10 @@ def rbac(
     probe = probe_namespace or file.settings.probe_namespace
     places = roles.Places(planes, inventory.mesh.argocd_namespace, probe)
     wanted = list(roles.permissions(_chosen(codes), its))
-    if credentials:
+    if credentials or rotation:
         from extcp_bot.credentials.permissions import permissions  # noqa: PLC0415
 
-        wanted += permissions(its)
+        wanted += permissions(its, rotation=rotation)
     if its is Side.ARGOCD and (from_argocd or file.source is settings.Source.ARGOCD):
         wanted.append(("the way to clusters", roles.FIND_CLUSTERS))
     if lost := roles.left_out(wanted, places):

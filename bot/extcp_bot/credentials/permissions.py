@@ -41,8 +41,14 @@ ROTATE: Final = (
 )
 
 
-def permissions(side: Side) -> Iterator[tuple[str, Permission]]:
-    """What one side is asked for, each with the command that asks."""
-    for command, asked in (("credential deliver", DELIVER), ("credential rotate", ROTATE)):
+def permissions(side: Side, *, rotation: bool = False) -> Iterator[tuple[str, Permission]]:
+    """What one side is asked for, each with the command that asks.
+
+    Args:
+        side: Whose API server.
+        rotation: Also what it takes to rotate.
+    """
+    wanted = {"credential deliver": DELIVER, **({"credential rotate": ROTATE} if rotation else {})}
+    for command, asked in wanted.items():
         for permission in permitted(asked, side):
             yield command, permission

@@ -117,6 +117,9 @@ def test_what_is_written_is_granted_on_request(root: Path) -> None:
     assert "delete" in granted
     assert "credential deliver" in granted
     remote = run(root, "--cluster", "remote-cluster-2", "--credentials").stdout
+    assert "istio-reader-service-account-istio-remote-secret-token" in remote
+    assert "credential rotate" not in remote
+    remote = run(root, "--cluster", "remote-cluster-2", "--rotation").stdout
     assert "credential rotate" in remote
     assert "delete" not in run(root, "--side", "argocd", "--credentials").stdout
 
