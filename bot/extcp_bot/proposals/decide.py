@@ -86,14 +86,16 @@ def _taken(case: Case, pull: PullRequest) -> str:
 def _renewed(case: Case, pull: PullRequest) -> Iterator[Write]:
     before, head = Marker.of(pull.body), case.seen.branch.sha if case.seen.branch else ""
     after = _marker(case, pull, before, head)
-    if after.head != head:
+    if after.head == case.commit != head:
         yield Push(case.proposal.branch, after.head, head or None)
+        head = after.head
     label = _labels(pull, _LABELS[after.verdict])
     if after != before:
         change = label[0] if label else Edit(pull.number, None)
         label = (replace(change, marker=after),)
     yield from label
-    yield from _status(case, pull, after)
+    if after.head == head:  # else a pass was killed after its push, and nobody can look now
+        yield from _status(case, pull, after)
     yield from _said(case, pull, [])
     yield from _acknowledged(pull, (each for each in case.seen.orders if _is_done(each, after)))
 
@@ -114,7 +116,7 @@ def _marker(case: Case, pull: PullRequest, before: Marker | None, head: str) -> 
             if before is None:
                 return replace(case.marker(terms.base_sha, head), verdict=State.UNKNOWN)
             # A tick or a command waits for a look that says something.
-            return replace(before, verdict=State.UNKNOWN) if is_old else before
+            return replace(before, verdict=State.UNKNOWN, head=head) if is_old else before
     return before if before is not None and is_same and not is_old and not asked else new
 
 

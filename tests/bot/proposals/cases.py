@@ -158,7 +158,9 @@ _STATUSES: Final = st.none() | st.builds(
     st.just(NOW),
 )
 _BRANCHES: Final = st.none() | st.builds(
-    Branch, st.sampled_from([COMMIT, OLD_COMMIT, THEIRS]), st.booleans()
+    lambda sha, is_ours: Branch(sha, is_ours or sha == COMMIT),
+    st.sampled_from([COMMIT, OLD_COMMIT, THEIRS]),
+    st.booleans(),
 )
 
 

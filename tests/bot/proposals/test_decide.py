@@ -120,6 +120,11 @@ def test_nothing_new_is_worth_no_write(verdict: State) -> None:
     assert (found.standing, found.writes) == (Standing.OPEN, ())
 
 
+def test_killed_after_the_push_and_blind_it_writes_nothing() -> None:
+    seen = replace(settled(), branch=Branch(OLD_COMMIT, is_ours=True), status=None)
+    assert not decide(case(seen, State.UNKNOWN)).writes
+
+
 def test_a_pull_request_of_somebody_else_is_left_alone() -> None:
     seen = replace(settled(), pulls=(cases.pull(None, author="ada"),))
     assert decide(case(seen)).standing is Standing.NEEDS_HUMAN
