@@ -106,27 +106,17 @@ async def reconcile(
     policy = settings.read(root, inventory).policy
     forge = through.forge(inventory, policy, root)
     try:
+        await _require_writable(forge, inventory)
+        remote = await _remote(forge, inventory.mesh.repository.url, roots(policy, root))
+        branch = inventory.mesh.repository.branch
         async with scratch.directory() as top:
-            await _require_writable(forge, inventory)
-            repository = inventory.mesh.repository
-            remote = await _remote(forge, repository.url, roots(policy, root))
-            arguments = (remote, repository.branch, top, policy, through.options)
+            arguments = (remote, branch, top, policy, through.options)
             workspace = await threads.run(Workspace.clone, *arguments)
             clusters = await through.clusters(workspace.root, plan, policy, may_probe=not dry_run)
             clusters.fleet.before_write = gate.require_held
+            how = (gate, dry_run, asked, say, meter or Meter())
             try:
-                one = OnePass(
-                    forge,
-                    workspace,
-                    clusters,
-                    policy,
-                    gate,
-                    dry_run,
-                    asked,
-                    say,
-                    meter or Meter(),
-                )
-                return await one.carry_out()
+                return await OnePass(forge, workspace, clusters, policy, *how).carry_out()
             finally:
                 await clusters.close()
     finally:

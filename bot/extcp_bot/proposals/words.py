@@ -12,7 +12,53 @@ if TYPE_CHECKING:
 
 _TRAFFIC: Final = "Traffic between workloads: a sidecar that starts is proven after the merge."
 _CAPACITY: Final = "Whether istiod has memory and processor time for one more cluster."
+_NAME: Final = "{name}"
 _CUSTOM: Final = "Files of people below `custom/`."
+
+_ORDER: Final = {
+    Kind.ADD_CLUSTER: (
+        "Argo CD applies the cluster's directory.",
+        (
+            "The control plane's namespace is there, with the annotation that istiod looks for "
+            "once and never again."
+        ),
+        "Only then the bot delivers the remote secret of {name} to the external cluster.",
+        "Every replica of istiod has the cluster in its registry.",
+        "istiod writes the root certificate into the cluster's namespaces.",
+        "A Pod that is tried there, and not created, comes back with the right sidecar.",
+        (
+            "The bot says here that it is proven; where it is not in time, it opens a pull "
+            "request that takes the cluster out again."
+        ),
+    ),
+    Kind.REMOVE_CLUSTER: (
+        (
+            "Argo CD no longer applies the cluster's directory; it deletes what it deployed "
+            "only where somebody asked for that (README.md, 'Remove a remote cluster')."
+        ),
+        "The remote secret goes last.",
+        (
+            "The namespace, the CustomResourceDefinitions and `istio-ca-root-cert` stay "
+            "behind; README.md says how to remove them."
+        ),
+    ),
+    Kind.REVERT: (
+        "Argo CD no longer applies the cluster's directory.",
+        (
+            "What it deployed stays until somebody removes it (README.md, 'Remove a remote "
+            "cluster')."
+        ),
+        "The cluster is not proposed again, unless somebody asks for it on the dashboard.",
+    ),
+    Kind.PIN_ROOT: (
+        "Argo CD gives the ingress gateway the root.",
+        "The gateway reaches istiod, and clusters can join.",
+    ),
+    Kind.CREDENTIAL: (
+        "Argo CD applies the documents on the external cluster.",
+        "istiod takes the credential, and the cluster's registry is synced.",
+    ),
+}
 
 
 def what(proposal: Proposal) -> str:
@@ -57,52 +103,8 @@ def _facts(proposal: Proposal) -> str:
 def order(proposal: Proposal) -> str:
     """What happens after the merge, in this order; a list of Markdown."""
     name = code_span(proposal.name)
-    steps = {
-        Kind.ADD_CLUSTER: (
-            "Argo CD applies the cluster's directory.",
-            (
-                "The control plane's namespace is there, with the annotation that istiod looks for "
-                "once and never again."
-            ),
-            f"Only then the bot delivers the remote secret of {name} to the external cluster.",
-            "Every replica of istiod has the cluster in its registry.",
-            "istiod writes the root certificate into the cluster's namespaces.",
-            "A Pod that is tried there, and not created, comes back with the right sidecar.",
-            (
-                "The bot says here that it is proven; where it is not in time, it opens a pull "
-                "request that takes the cluster out again."
-            ),
-        ),
-        Kind.REMOVE_CLUSTER: (
-            (
-                "Argo CD no longer applies the cluster's directory; it deletes what it deployed "
-                "only where somebody asked for that (README.md, 'Remove a remote cluster')."
-            ),
-            "The remote secret goes last.",
-            (
-                "The namespace, the CustomResourceDefinitions and `istio-ca-root-cert` stay "
-                "behind; README.md says how to remove them."
-            ),
-        ),
-        Kind.REVERT: (
-            "Argo CD no longer applies the cluster's directory.",
-            (
-                "What it deployed stays until somebody removes it (README.md, 'Remove a remote "
-                "cluster')."
-            ),
-            "The cluster is not proposed again, unless somebody asks for it on the dashboard.",
-        ),
-        Kind.PIN_ROOT: (
-            "Argo CD gives the ingress gateway the root.",
-            "The gateway reaches istiod, and clusters can join.",
-        ),
-        Kind.CREDENTIAL: (
-            "Argo CD applies the documents on the external cluster.",
-            "istiod takes the credential, and the cluster's registry is synced.",
-        ),
-    }
-    lines = enumerate(steps[proposal.kind], 1)
-    return "".join(f"{number}. {step}\n" for number, step in lines)
+    lines = enumerate(_ORDER[proposal.kind], 1)
+    return "".join(f"{number}. {step.replace(_NAME, name)}\n" for number, step in lines)
 
 
 def undo(proposal: Proposal) -> str:

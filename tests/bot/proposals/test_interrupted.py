@@ -16,7 +16,7 @@ from extcp_bot.proposals.marker import Marker
 from extcp_bot.proposals.workspace import Workspace
 from extcp_bot.service.gate import ClosedError, Gate
 from extcp_gitops.errors import ExitCode, ExtcpError
-from tests.bot.proposals.desk import ADD, NEW, candidate
+from tests.bot.proposals.script import ADD, NEW, candidate
 from tests.bot.proposals.wire import Killed, Wire
 
 if TYPE_CHECKING:

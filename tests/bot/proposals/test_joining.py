@@ -17,7 +17,7 @@ from extcp_gitops.errors import ExitCode, ExtcpError
 from extcp_gitops.inventory.load import load_directory
 from tests import gitrepo, meshes
 from tests.bot.proposals import desk as desks
-from tests.bot.proposals.desk import NEW, candidate
+from tests.bot.proposals.script import NEW, candidate
 
 if TYPE_CHECKING:
     from extcp_gitops.inventory.model import Inventory

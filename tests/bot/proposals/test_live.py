@@ -20,6 +20,7 @@ from tests.bot.fleets import SECOND
 from tests.bot.healthy import healthy
 from tests.bot.joining.merged import DELIVERED, Merged
 from tests.bot.proposals import desk as desks
+from tests.bot.proposals.script import candidate
 from tests.bot.simulation import generated
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def test_what_is_merged_is_given_its_secret_in_its_turn_and_proven(
 ) -> None:
     monkeypatch.setattr(registration, "GOES", 0.2)
     desk = scene.desk(without=CLUSTER)
-    found = desks.candidate(SECOND, "network2")
+    found = candidate(SECOND, "network2")
     wanted = replace(found.cluster.gateways, ingress=True, east_west=True)
     new = replace(found.cluster, gateways=wanted)
     desk.script.candidates = [replace(found, cluster=new)]
