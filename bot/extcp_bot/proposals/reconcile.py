@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from extcp_bot.proposals.policy import Policy
     from extcp_gitops.inventory.model import Inventory
 
-_NO_URL_BUT_HTTPS: Final = ("https://", "http://")
+_OVER_HTTP: Final = ("https://", "http://")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ async def reconcile(
 
 async def _remote(forge: Forge, url: str, pem: Path | None) -> Remote:
     """Where Git goes; the credential is for HTTP alone, and with SSH Git uses its own keys."""
-    if not url.startswith(_NO_URL_BUT_HTTPS):
+    if not url.startswith(_OVER_HTTP):
         return Remote(url)
     return Remote(url, await forge.git_credential(), pem)
 
