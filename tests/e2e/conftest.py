@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # The modules in the order in which the mesh lives; within one, the tests as they are written.
 ORDER = (
     *("mesh", "traffic", "lifecycle", "control_planes", "checks", "faults"),
-    *("defects", "ip_address", "drift"),
+    *("joining", "defects", "ip_address", "drift"),
 )
 FAULTS = Path(__file__).resolve().parents[2] / "docs" / "faults.yaml"
 _LIVE = pytest.StashKey[list[Testbed]]()
@@ -87,10 +87,11 @@ def stage(mesh: Mesh, payments: ControlPlane) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def table(pytestconfig: pytest.Config, testbed: Testbed) -> Table:
+def table(pytestconfig: pytest.Config, stage: Stage) -> Table:
     """What docs/checks.md says of the faults; ``--update-faults`` writes it anew."""
     is_wanted = pytestconfig.getoption("--update-faults")
-    return Table(FAULTS if is_wanted else testbed.base / FAULTS.name)
+    file = FAULTS if is_wanted else stage.mesh.testbed.base / FAULTS.name
+    return Table(file, stage)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.e2e.testbed.argocd import APPLICATIONS, NAMESPACE
@@ -14,40 +15,67 @@ from .model import fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.e2e.testbed.api import Object
+    from tests.e2e.testbed.argocd import ArgoCD
+
     from .model import Stage
 
 DEPLOYMENTS = "apps/v1/deployments"
+REFRESH = "argocd.argoproj.io/refresh"
 
 
 @fault(
-    "an object differs from the repository, and Argo CD is told not to mend it",
+    "somebody switches Argo CD's self-healing off, and changes an object",
     names="H18 remote-cluster-2 out-of-sync",
+    follows=(
+        "H18 remote-cluster-2 changed-application",
+        "H18 external-cluster changed-application",
+        "H18 external-cluster out-of-sync",
+    ),
     by_hand=True,
 )
 def out_of_sync(stage: Stage) -> Iterator[None]:
     cluster, argocd = stage.second, stage.mesh.argocd
     root, application = f"extcp-{MESH_ID}", f"{MESH_ID}.{cluster.name}"
-    before = {}
-    for name in (root, application):
-        spec = argocd.home.api.get(APPLICATIONS, NAMESPACE, name)["spec"]
-        before[name] = spec["syncPolicy"]["automated"]
-        argocd.home.api.merge(APPLICATIONS, NAMESPACE, name, _automated(None))
+    names = (root, application)
+    before = {name: _get(argocd, name)["spec"]["syncPolicy"]["automated"] for name in names}
     argocd.signal(signal.SIGCONT)
+    for name in names:
+        _set_automated(argocd, name, None)
+        _wait_looked_at(argocd, name)
     change = {"metadata": {"labels": {"app": "something-else"}}}
     cluster.api.merge(DEPLOYMENTS, stage.mesh.plane.namespace, "istio-eastwestgateway", change)
-
-    def is_seen() -> bool:
-        argocd.refresh(application)
-        return argocd.applications()[application][0] == "OutOfSync"
-
-    wait_for(f"{application} is OutOfSync", is_seen, 60)
-    yield
-    # "Switch self-healing on again": Argo CD then does the rest.
-    for name in (application, root):
-        argocd.home.api.merge(APPLICATIONS, NAMESPACE, name, _automated(before[name]))
-    argocd.wait_synced(60, application, root)
-    argocd.signal(signal.SIGSTOP)
+    for name in names:
+        wait_for(f"{name} is OutOfSync", partial(_is_out_of_sync, argocd, name), 60)
+    try:
+        yield
+    finally:
+        # "Switch self-healing on again": Argo CD then does the rest.
+        for name in reversed(names):
+            _set_automated(argocd, name, before[name])
+        argocd.wait_synced(60, application, root)
+        argocd.signal(signal.SIGSTOP)
 
 
-def _automated(value: object) -> dict[str, object]:
-    return {"spec": {"syncPolicy": {"automated": value}}}
+def _get(argocd: ArgoCD, name: str) -> Object:
+    return argocd.home.api.get(APPLICATIONS, NAMESPACE, name)
+
+
+def _set_automated(argocd: ArgoCD, name: str, value: object) -> None:
+    change = {"spec": {"syncPolicy": {"automated": value}}}
+    argocd.home.api.merge(APPLICATIONS, NAMESPACE, name, change)
+
+
+def _wait_looked_at(argocd: ArgoCD, name: str) -> None:
+    """Wait until Argo CD has compared an Application as it is now."""
+    argocd.refresh(name)
+    wait_for(
+        f"{name} is looked at",
+        lambda: REFRESH not in (_get(argocd, name)["metadata"].get("annotations") or {}),
+        60,
+    )
+
+
+def _is_out_of_sync(argocd: ArgoCD, name: str) -> bool:
+    argocd.refresh(name)
+    return argocd.applications()[name][0] == "OutOfSync"

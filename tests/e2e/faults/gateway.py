@@ -22,18 +22,27 @@ if TYPE_CHECKING:
 SERVICES, SECRETS, MAPS = "v1/services", "v1/secrets", "v1/configmaps"
 VIRTUAL_SERVICES = "networking.istio.io/v1/virtualservices"
 RULES = "networking.istio.io/v1/destinationrules"
-# What cannot work while istiod cannot be reached.
+DRIFT = "H18 external-cluster drift"
+# What cannot work while istiod cannot be reached: with failurePolicy Ignore, everything is taken.
 UNREACHABLE = (
     "H10 remote-cluster-1 webhook-failed",
     "H10 remote-cluster-2 webhook-failed",
-    "H11 remote-cluster-1 unreachable",
+    "H11 remote-cluster-1 accepted",
+)
+# The same of the second control plane behind the same gateway, where failurePolicy is Fail.
+UNREACHABLE_PAYMENTS = ("H10 payments-1 webhook-failed", "H11 payments-1 unreachable")
+REFUSED = ("H03 remote-cluster-1 refused", "H03 remote-cluster-2 refused")
+UNSEEN = (
+    "H02 external-cluster unknown",
+    *(f"H03 {name} unknown" for name in ("payments-1", "remote-cluster-1", "remote-cluster-2")),
 )
 
 
 @fault(
     "the ingress gateway's Service has no port 15017",
     names="H01 external-cluster port-missing",
-    follows=UNREACHABLE,
+    follows=(*UNSEEN, DRIFT),
+    may_follow=(*UNREACHABLE, *UNREACHABLE_PAYMENTS),
 )
 def gateway_port_missing(stage: Stage) -> Iterator[None]:
     def change(service: Object) -> None:
@@ -46,7 +55,7 @@ def gateway_port_missing(stage: Stage) -> Iterator[None]:
 @fault(
     "the VirtualService of istiod names another host",
     names="H01 external-cluster wrong-host",
-    follows=UNREACHABLE,
+    follows=(*UNREACHABLE, DRIFT),
 )
 def wrong_host_in_virtual_service(stage: Stage) -> Iterator[None]:
     plane = stage.mesh.plane.namespace
@@ -71,7 +80,8 @@ def _present(stage: Stage, pair: Pair) -> None:
 @fault(
     "the gateway's certificate has expired",
     names="H02 external-cluster expired",
-    follows=UNREACHABLE,
+    follows=REFUSED,
+    may_follow=UNREACHABLE,
     by_hand=True,
 )
 def certificate_expired(stage: Stage) -> Iterator[None]:
@@ -85,7 +95,8 @@ def certificate_expired(stage: Stage) -> Iterator[None]:
 @fault(
     "the gateway's certificate is for another name",
     names="H02 external-cluster wrong-name",
-    follows=UNREACHABLE,
+    follows=REFUSED,
+    may_follow=UNREACHABLE,
     by_hand=True,
 )
 def certificate_for_another_name(stage: Stage) -> Iterator[None]:
@@ -97,7 +108,8 @@ def certificate_for_another_name(stage: Stage) -> Iterator[None]:
 @fault(
     "the gateway's certificate is of a CA that nobody knows",
     names="H02 external-cluster untrusted",
-    follows=UNREACHABLE,
+    follows=REFUSED,
+    may_follow=UNREACHABLE,
     by_hand=True,
 )
 def certificate_of_an_unknown_ca(stage: Stage) -> Iterator[None]:
@@ -109,7 +121,7 @@ def certificate_of_an_unknown_ca(stage: Stage) -> Iterator[None]:
 @fault(
     "the gateway verifies istiod as the guide has it, against public CAs",
     names="H01 external-cluster hop-root-missing",
-    follows=UNREACHABLE,
+    follows=(*UNREACHABLE, DRIFT),
 )
 def guides_destination_rule(stage: Stage) -> Iterator[None]:
     plane = stage.mesh.plane.namespace
@@ -125,7 +137,8 @@ def guides_destination_rule(stage: Stage) -> Iterator[None]:
 @fault(
     "the root that the gateway verifies istiod with is not that of istiod's CA",
     names="H01 external-cluster hop-root-wrong",
-    follows=UNREACHABLE,
+    follows=(DRIFT,),
+    may_follow=UNREACHABLE,
 )
 def wrong_root_for_the_hop(stage: Stage) -> Iterator[None]:
     def change(config_map: Object) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.e2e.testbed.api import url
-from tests.e2e.testbed.processes import run
+from tests.e2e.testbed.processes import run, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
     from tests.e2e.testbed.mesh import ControlPlane
     from tests.e2e.testbed.standard import Mesh
 
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 100
 _OURS = ("resourceVersion", "uid", "creationTimestamp", "generation", "managedFields")
+_ADDRESSES = ("clusterIP", "clusterIPs")
 
 
 @dataclass
@@ -64,41 +64,57 @@ class Stage:
         name: str,
         change: Callable[[Object], None],
     ) -> None:
-        """Change a live object, behind Argo CD's back; it is put back at the end of the test."""
+        """Change a live object, behind Argo CD's back."""
         item = cluster.api.get(resource, namespace, name)
         self._kept.append((cluster, resource, namespace, name, copy.deepcopy(item)))
         change(item)
         cluster.api.call("PUT", url(resource, namespace, name), item)
 
     def remove(self, cluster: Cluster, resource: str, namespace: str | None, name: str) -> None:
-        """Delete a live object; it is put back at the end of the test."""
+        """Delete a live object."""
         item = cluster.api.get(resource, namespace, name)
+        for key in _ADDRESSES:  # a Service comes back with those of its own
+            item.get("spec", {}).pop(key, None)
         self._kept.append((cluster, resource, namespace, name, item))
         cluster.api.delete(resource, namespace, name)
 
     def wait_said(self, expected: frozenset[str]) -> list[Result]:
         """Look until the bot says exactly this; Envoy and istiod take a moment to follow."""
+        return self._wait(expected)
+
+    def wait_named(self, fault: Fault) -> list[Result]:
+        """Look until the bot says exactly what there is to say of the fault."""
+        return self._wait(fault.expected, fault.may_follow)
+
+    def wait_led_to(self, words: str) -> Result:
+        """Look until the bot says this among other things."""
+
+        def named() -> Result | None:
+            return next((each for each in self.bot.check() if says(each) == words), None)
+
+        found: Result = wait_for(f"the bot says {words}", named, SETTLE_SECONDS)
+        return found
+
+    def wait_mended(self, fault: Fault) -> None:
+        """Look until every check that named the fault is healthy again.
+
+        The others are looked at with the next fault, which is to be named by its own alone.
+        """
+        named = fault.expected | fault.may_follow | {fault.then or fault.names}
+        codes = sorted({f"EXTCP-{each.split()[0]}" for each in named})
+        self._wait(frozenset(), frozenset(), *(f"--check={code}" for code in codes))
+
+    def _wait(
+        self, expected: frozenset[str], allowed: frozenset[str] = frozenset(), *options: str
+    ) -> list[Result]:
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
-            results = self.bot.check()
+            results = self.bot.check(*options)
             seen = said(results)
-            if seen == expected:
+            if expected <= seen <= expected | allowed:
                 return results
             if time.monotonic() > deadline:
                 assert sorted(seen) == sorted(expected)
-
-    def as_administrator(self, *options: str) -> list[Result]:
-        """The results of a check with the rights of the mesh's operator."""
-        repository = self.mesh.repository
-        done = run(
-            ["extcp-bot", "check", "--output=json", *options],
-            cwd=repository.directory,
-            env=repository.environment,
-            seconds=60,
-            ok=(0, 1, 5),
-        )
-        results: list[Result] = json.loads(done.stdout)["results"]
-        return results
 
     def carry_out(self, command: str) -> None:
         """What the bot told a person to do, with that person's own rights."""
@@ -110,8 +126,19 @@ class Stage:
             seconds=60,
         )
 
+    @contextmanager
+    def mended(self) -> Iterator[None]:
+        """Inside it a fault comes and goes; what its remedy has not mended is put back."""
+        try:
+            yield
+        except BaseException:
+            self.restore()
+            raise
+        finally:
+            self._kept.clear()
+
     def restore(self) -> None:
-        """Put back whatever the remedy of a fault has not."""
+        """Put back all that a fault has changed."""
         while self._kept:
             cluster, resource, namespace, name, item = self._kept.pop()
             live = cluster.api.find(resource, namespace, name)
@@ -135,6 +162,9 @@ class Fault:
         names: The result that names it: ``H05 remote-cluster-2 not-labelled``. Its remedy is
             carried out.
         follows: What else is wrong, or cannot be told, because of it.
+        may_follow: What is wrong in time: API servers, and the gateway, go on with a connection
+            that is open where a new one would fail.
+        then: What its remedy leads to, and whose own remedy is carried out next.
         inject: A context manager; inside it the fault is there. Where the remedy is no command,
             what stands after its ``yield`` does what the remedy says.
     """
@@ -143,12 +173,14 @@ class Fault:
     words: str
     names: str
     follows: frozenset[str]
+    may_follow: frozenset[str]
+    then: str
     inject: Callable[[Stage], AbstractContextManager[None]]
     by_hand: bool
 
     @property
     def expected(self) -> frozenset[str]:
-        """All that the bot says is not healthy."""
+        """What the bot says is not healthy."""
         return self.follows | {self.names}
 
 
@@ -156,7 +188,13 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    words: str, *, names: str, follows: tuple[str, ...] = (), by_hand: bool = False
+    words: str,
+    *,
+    names: str,
+    follows: tuple[str, ...] = (),
+    may_follow: tuple[str, ...] = (),
+    then: str = "",
+    by_hand: bool = False,
 ) -> Callable[[Callable[[Stage], Iterator[None]]], Callable[[Stage], Iterator[None]]]:
     """Declare the decorated generator as a fault, under its own name."""
 
@@ -165,13 +203,14 @@ def fault(
     ) -> Callable[[Stage], Iterator[None]]:
         name = function.__name__.replace("_", "-")
         inject = contextmanager(function)
-        FAULTS[name] = Fault(name, words, names, frozenset(follows), inject, by_hand)
+        allowed = frozenset(may_follow)
+        FAULTS[name] = Fault(name, words, names, frozenset(follows), allowed, then, inject, by_hand)
         return function
 
     return declare
 
 
-def words(result: Result) -> str:
+def says(result: Result) -> str:
     """What a result says, in the words of :class:`Fault`."""
     verdict = result["problem"] if result["state"] == "unhealthy" else result["state"]
     return f"{result['code'].removeprefix('EXTCP-')} {result['cluster']} {verdict}"
@@ -179,4 +218,4 @@ def words(result: Result) -> str:
 
 def said(results: list[Result]) -> frozenset[str]:
     """What the bot says is not healthy."""
-    return frozenset(words(result) for result in results if result["state"] != "healthy")
+    return frozenset(says(result) for result in results if result["state"] != "healthy")

@@ -21,6 +21,7 @@ VIRTUAL_SERVICES = "networking.istio.io/v1/virtualservices"
 @fault(
     "a cluster's namespace is labelled with another network",
     names="H13 remote-cluster-2 wrong-network",
+    follows=("H18 remote-cluster-2 drift",),
 )
 def wrong_network_label(stage: Stage) -> Iterator[None]:
     change = {"metadata": {"labels": {"topology.istio.io/network": "network1"}}}
@@ -40,26 +41,12 @@ def no_east_west_gateway(stage: Stage) -> Iterator[None]:
 @fault(
     "a cluster has another root of trust",
     names="H14 remote-cluster-2 another-root",
+    follows=("H09 remote-cluster-2 differing",),
 )
 def another_root(stage: Stage) -> Iterator[None]:
-    namespace, api = stage.mesh.plane.namespace, stage.second.api
-    metadata = {"name": ROOT_CONFIG_MAP, "namespace": namespace}
     # Immutable, so that istiod cannot put it right: as if another istiod wrote it all the time.
-    foreign = {"root-cert.pem": Authority("Foreign Root").root}
-    api.delete(MAPS, namespace, ROOT_CONFIG_MAP)
-    if api.find(MAPS, namespace, ROOT_CONFIG_MAP):  # istiod was quicker
-        api.delete(MAPS, namespace, ROOT_CONFIG_MAP)
-    api.create(
-        MAPS,
-        namespace,
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": metadata,
-            "data": foreign,
-            "immutable": True,
-        },
-    )
+    foreign = {"data": {"root-cert.pem": Authority("Foreign Root").root}, "immutable": True}
+    stage.second.api.merge(MAPS, stage.mesh.plane.namespace, ROOT_CONFIG_MAP, foreign)
     yield
 
 
@@ -80,5 +67,7 @@ def virtual_service_in_the_wrong_cluster(stage: Stage) -> Iterator[None]:
         },
     }
     api.create(VIRTUAL_SERVICES, "sample", item)
-    yield
-    api.delete(VIRTUAL_SERVICES, "sample", "lost")
+    try:
+        yield
+    finally:
+        api.delete(VIRTUAL_SERVICES, "sample", "lost")

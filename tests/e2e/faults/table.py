@@ -1,28 +1,44 @@
-"""The table of docs/checks.md: of each fault, what istioctl says and what the bot says."""
+"""The table of docs/checks.md: of each fault, what istioctl says and what the bot says.
+
+istioctl is asked as it can be where istiod is in another cluster: ``remote-clusters`` through the
+external cluster, ``proxy-status`` at the control plane's address, ``analyze`` over all clusters.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from tests.e2e.testbed.errors import TestbedError
-from tests.e2e.testbed.mesh import ADDRESS
 from tests.e2e.testbed.processes import run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tests.e2e.testbed.bot import Result
+    from tests.e2e.testbed.mesh import ControlPlane
 
     from .model import Fault, Stage
 
-NOTHING = "nothing"
-# istioctl's way to an istiod that is in another cluster; it asks whichever replica answers.
-XDS = f"{ADDRESS}:15012"
-SECONDS = 20
+NOTHING, NOTHING_NEW = "nothing", "nothing new"
+SECONDS = 15
+LOOKS = 5
+LONGEST = 160
+# What `proxy-status` says of a kind of configuration with which nothing is wrong.
+FINE = {"SYNCED", "IGNORED"}
+# The columns that say something else of a proxy.
+OTHERS = {"NAME", "CLUSTER", "ISTIOD", "VERSION"}
+_COLUMNS = re.compile(r" {2,}")
+_AGE = re.compile(r" \(.*\)$")
+_CLOCK = re.compile(r"^\d{4}-\d\d-\d\dT\S+\s+")
+
+Message = tuple[str, str]
 
 
 class Table:
@@ -32,88 +48,117 @@ class Table:
         file: Where to.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, stage: Stage) -> None:
         self.file = file
         self._rows: list[dict[str, Any]] = []
+        # What istioctl holds against a mesh that works is no news; it does not say all of it
+        # each time.
+        self._before: dict[str, set[Message]] = {}
+        for plane in (stage.mesh.plane, stage.payments):
+            with ThreadPoolExecutor() as pool:
+                looks = [pool.submit(_messages, stage, plane) for _ in range(LOOKS)]
+            self._before[plane.namespace] = {each for look in looks for each in look.result()}
 
     def add(self, fault: Fault, named: Result, stage: Stage) -> None:
-        """A row for a fault that is there now."""
-        self._rows.append(
-            {
-                "fault": fault.words,
-                "istioctl": {
-                    "remote-clusters": remote_clusters(stage),
-                    "proxy-status": proxy_status(stage),
-                    "analyze": analyze(stage),
-                },
-                "code": named["code"],
-                "problem": named["problem"] or named["state"],
-                "remedy": named["remedy"],
-            }
-        )
+        """A row for a fault that is there now; istioctl's commands are run side by side."""
+        is_payments = named["controlPlane"] == stage.payments.namespace
+        plane = stage.payments if is_payments else stage.mesh.plane
+        asked: dict[str, Callable[[], str]] = {
+            "remote-clusters": lambda: remote_clusters(stage, plane),
+            "proxy-status": lambda: proxy_status(stage, plane),
+            "analyze": lambda: analyze(stage, plane, self._before[plane.namespace]),
+        }
+        with ThreadPoolExecutor() as pool:
+            said = dict(zip(asked, pool.map(_in_words, asked.values()), strict=True))
+        row = {
+            "fault": fault.words,
+            "istioctl": said,
+            "code": named["code"],
+            "problem": named["problem"] or named["state"],
+            "remedy": named["remedy"],
+        }
+        self._rows.append(row)
         self.file.write_text(yaml.safe_dump(self._rows, sort_keys=False, width=100))
 
 
-def remote_clusters(stage: Stage) -> str:
-    """The clusters that it knows with their state, in short."""
-    said = _istioctl(stage, "remote-clusters", f"--xds-address={XDS}", "--output=json")
-    if isinstance(said, str):
-        return said
-    states = {str(entry["id"]): str(entry["syncStatus"]) for entry in said or []}
+def remote_clusters(stage: Stage, plane: ControlPlane) -> str:
+    """The clusters that istiod knows with their state, in short."""
+    said = _istioctl(stage, plane, "remote-clusters", f"--context={stage.external.name}")
+    states = {row["NAME"]: row["STATUS"] for row in _rows(said)}
     return ", ".join(f"{name} {state}" for name, state in sorted(states.items())) or NOTHING
 
 
-def proxy_status(stage: Stage) -> str:
+def proxy_status(stage: Stage, plane: ControlPlane) -> str:
     """How many proxies are in which state."""
-    said = _istioctl(stage, "proxy-status", f"--xds-address={XDS}", "--output=json")
-    if isinstance(said, str):
-        return said
-    states = Counter(str(state) for entry in said or [] for state in _states(entry))
+    said = _istioctl(
+        stage,
+        plane,
+        *("proxy-status", "--verbosity=1", f"--context={plane.config.name}"),
+        f"--xds-address={plane.address}:15012",
+    )
+    states = Counter(_worst(row) for row in _rows(said))
     return ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or NOTHING
 
 
-def _states(entry: dict[str, Any]) -> list[str]:
-    return [str(value) for name, value in entry.items() if name.endswith("_status")] or [
-        "connected"
-    ]
+def analyze(stage: Stage, plane: ControlPlane, before: set[Message]) -> str:
+    """The codes of what it has to say about all clusters and had not before."""
+    codes = Counter(code for code, _ in _messages(stage, plane) - before)
+    return ", ".join(f"{number} {code}" for code, number in sorted(codes.items())) or NOTHING_NEW
 
 
-def analyze(stage: Stage) -> str:
-    """The codes of its messages about all clusters of the mesh."""
+def _messages(stage: Stage, plane: ControlPlane) -> set[Message]:
+    remotes = [] if plane is stage.payments else [stage.second]
     said = _istioctl(
         stage,
-        "analyze",
-        "--all-namespaces",
-        f"--istioNamespace={stage.mesh.plane.namespace}",
-        f"--remote-contexts={stage.external.name},{stage.second.name}",
-        "--output=json",
+        plane,
+        *("analyze", "--all-namespaces", "--output=json", f"--context={plane.config.name}"),
+        *(f"--remote-contexts={cluster.name}" for cluster in (stage.external, *remotes)),
     )
-    if isinstance(said, str):
-        return said
-    codes = Counter(str(message["code"]) for message in said or [])
-    return ", ".join(f"{number} {code}" for code, number in sorted(codes.items())) or NOTHING
+    return {(each["code"], each.get("origin", "")) for each in json.loads(said) or []}
 
 
-def _istioctl(stage: Stage, *arguments: str) -> Any:  # noqa: ANN401 - JSON
-    """What a command of istioctl prints, or in words that it failed."""
+def _istioctl(stage: Stage, plane: ControlPlane, *arguments: str) -> str:
+    """What a command of istioctl prints.
+
+    Raises:
+        TestbedError: It prints nothing, with the words in which it fails.
+    """
     repository = stage.mesh.repository
-    words = ["istioctl", f"--context={stage.config.name}", *arguments]
     try:
         done = run(
-            words,
+            ["istioctl", *arguments, f"--istioNamespace={plane.namespace}"],
             cwd=repository.directory,
             env=repository.environment,
             seconds=SECONDS,
             ok=range(256),
         )
     except TestbedError:
-        return "does not answer"
+        raise TestbedError(f"does not end within {SECONDS} s") from None
+    if not done.stdout:
+        lines = [_CLOCK.sub("", line) for line in done.stderr.strip().splitlines() if line]
+        raise TestbedError(f"fails: {lines[-1][:LONGEST]}" if lines else NOTHING)
+    return done.stdout
+
+
+def _in_words(ask: Callable[[], str]) -> str:
     try:
-        return json.loads(done.stdout)
-    except ValueError:
-        return _last_words(done.stderr or done.stdout)
+        return ask()
+    except TestbedError as error:
+        return str(error)
 
 
-def _last_words(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line]
-    return f"fails: {lines[-1][:160]}" if lines else NOTHING
+def _rows(text: str) -> list[Mapping[str, str]]:
+    """The rows of a table by the column in which each word begins; cells may be empty."""
+    heads, *lines = text.splitlines() or [""]
+    begins = [(heads.index(head), head) for head in _COLUMNS.split(heads.strip()) if head]
+    ends = [*(begin for begin, _ in begins[1:]), None]
+    return [
+        {head: line[begin:end].strip() for (begin, head), end in zip(begins, ends, strict=True)}
+        for line in lines
+        if line.strip()
+    ]
+
+
+def _worst(row: Mapping[str, str]) -> str:
+    states = {_AGE.sub("", value) for head, value in row.items() if head not in OTHERS}
+    return ", ".join(sorted(states - FINE)) or "SYNCED"

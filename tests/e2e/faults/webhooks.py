@@ -55,7 +55,7 @@ def foreign_ca_bundle(stage: Stage) -> Iterator[None]:
 @fault(
     "the caBundle of the webhooks behind a private CA is emptied",
     names="H03 payments-1 emptied-bundle",
-    follows=("H10 payments-1 webhook-failed",),
+    follows=("H10 payments-1 webhook-failed", "H18 payments-1 drift"),
 )
 def emptied_ca_bundle(stage: Stage) -> Iterator[None]:
     def change(client: Object) -> None:
@@ -68,8 +68,8 @@ def emptied_ca_bundle(stage: Stage) -> Iterator[None]:
 
 @fault(
     "the path of a cluster's injection webhooks names another cluster than the remote secret",
-    names="H04 remote-cluster-2 webhook-differs",
-    follows=("H10 remote-cluster-2 wrong-cluster",),
+    names="H04 remote-cluster-2 wrong-webhook",
+    follows=("H10 remote-cluster-2 wrong-cluster", "H18 remote-cluster-2 drift"),
 )
 def another_cluster_in_the_webhook(stage: Stage) -> Iterator[None]:
     def change(client: Object) -> None:
@@ -80,8 +80,9 @@ def another_cluster_in_the_webhook(stage: Stage) -> Iterator[None]:
 
 
 @fault(
-    "the validation webhooks cannot be reached, and let everything pass",
-    names="H11 remote-cluster-1 accepted",
+    "the validation webhooks call a port at which nobody listens, and let everything pass",
+    names="H11 remote-cluster-1 wrong-url",
+    follows=("H03 remote-cluster-1 wrong-host", "H18 remote-cluster-1 drift"),
 )
 def validation_unreachable(stage: Stage) -> Iterator[None]:
     def change(client: Object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from tests.e2e.testbed.processes import wait_for
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
 DEPLOYMENTS, PODS = "apps/v1/deployments", "v1/pods"
 EAST_WEST = "istio=eastwestgateway"
+DEAF = "istiod-deaf"
+WATCHER = "LOCAL_CLUSTER_SECRET_WATCHER"
 
 
 @fault(
     "a gateway's Pod was made while the injector was away: its image is auto",
     names="H12 remote-cluster-2 image-auto",
-    follows=("H13 remote-cluster-2 gateway-not-ready",),
+    follows=("H13 remote-cluster-2 gateway-not-ready", "H17 remote-cluster-2 unknown"),
 )
 def image_auto(stage: Stage) -> Iterator[None]:
     cluster, namespace = stage.second, stage.mesh.plane.namespace
@@ -42,9 +45,45 @@ def image_auto(stage: Stage) -> Iterator[None]:
 
 
 @fault(
+    "a second replica of istiod does not know a cluster",
+    names="H08 remote-cluster-2 replica-lacks",
+)
+def deaf_replica(stage: Stage) -> Iterator[None]:
+    cluster, namespace = stage.external, stage.mesh.plane.namespace
+    template = copy.deepcopy(cluster.api.get(DEPLOYMENTS, namespace, "istiod"))["spec"]["template"]
+    template["metadata"].update({"name": DEAF, "namespace": namespace})
+    (container,) = template["spec"]["containers"]
+    # It looks for remote secrets in the config cluster, where there are none.
+    container["env"] = [each for each in container["env"] if each["name"] != WATCHER]
+    container["env"].append({"name": WATCHER, "value": "false"})
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", **template})
+
+    def is_ready() -> bool:
+        pod = cluster.api.get(PODS, namespace, DEAF)
+        conditions = pod.get("status", {}).get("conditions") or []
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+    wait_for("the second replica of istiod is ready", is_ready, 60)
+    try:
+        yield
+    finally:
+        cluster.api.delete(PODS, namespace, DEAF, now=True)
+
+
+@fault(
     "istiod is scaled to nothing",
-    names="H16 external-cluster no-istiod",
-    follows=(*UNREACHABLE, "H01 external-cluster istiod-not-ready"),
+    names="H16 remote-cluster-1 scaled-to-zero",
+    follows=(
+        *UNREACHABLE,
+        "H01 external-cluster istiod-not-ready",
+        "H08 external-cluster no-replica",
+        "H16 remote-cluster-2 scaled-to-zero",
+        *(
+            f"{code} {cluster} unknown"
+            for code in ("H08", "H09", "H12")
+            for cluster in ("remote-cluster-1", "remote-cluster-2")
+        ),
+    ),
 )
 def no_istiod(stage: Stage) -> Iterator[None]:
     def change(deployment: Object) -> None:
@@ -59,7 +98,6 @@ def no_istiod(stage: Stage) -> Iterator[None]:
 @fault(
     "a Pod runs a proxy that is far too old",
     names="H17 remote-cluster-2 proxy-too-old",
-    follows=("H12 remote-cluster-2 not-ready",),
     by_hand=True,
 )
 def old_proxy(stage: Stage) -> Iterator[None]:
@@ -73,5 +111,7 @@ def old_proxy(stage: Stage) -> Iterator[None]:
         "spec": {"containers": [{"name": "app", "image": "pause"}]},
     }
     cluster.apply(pod)
-    yield
-    cluster.api.delete(PODS, namespace, name, now=True)
+    try:
+        yield
+    finally:
+        cluster.api.delete(PODS, namespace, name, now=True)

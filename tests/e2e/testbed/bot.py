@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from . import workloads
 from .processes import run
 
 if TYPE_CHECKING:
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 Result = dict[str, Any]
 
 NAMESPACE = ACCOUNT = "extcp-bot"
+PROBE = "extcp-probe"
 SECONDS = 120
+SETTINGS = f"""\
+apiVersion: extcp-gitops.io/v1alpha1
+kind: Bot
+checks:
+  probeNamespace: {PROBE}
+"""
 # What the bot exits with: all is well, something is wrong, something is unknown.
 EXITS = (0, 1, 5)
 
@@ -28,47 +36,54 @@ class Bot:
 
     Attributes:
         kubeconfig: A context for each cluster, called as the cluster, with the bot's own token.
+        environment: What its commands run with besides.
     """
 
     def __init__(self, mesh: Mesh, clusters: Sequence[Cluster]) -> None:
         self._mesh = mesh
         self._clusters = list(clusters)
         self.kubeconfig = mesh.testbed.base / "bot.kubeconfig"
+        self.environment: dict[str, str] = {}
 
     def install(self) -> None:
-        """Make an account in each cluster, with what ``rbac`` says that it needs."""
+        """Make an account in each cluster, with what ``rbac`` says that it needs.
+
+        ``bot.yaml`` names the one namespace in which it may ask for a Pod.
+        """
+        self._mesh.repository.write("bot.yaml", SETTINGS)
+        self._mesh.repository.commit("Say where the bot may ask for a Pod")
         for cluster in self._clusters:
-            is_external = cluster.name == self._mesh.external.name
-            sides = ("external", "argocd") if is_external else ("config",)
             space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
             cluster.apply(space)
-            for side in sides:
-                granted = self._run(
-                    "rbac", "--side", side, f"--service-account={NAMESPACE}/{ACCOUNT}"
-                )
-                cluster.apply(*(item for item in yaml.safe_load_all(granted) if item))
+            if cluster.name == self._mesh.external.name:
+                self.grant(cluster, "--side=argocd")
+            else:
+                workloads.create_namespace(cluster, PROBE)
+            self.grant(cluster, f"--cluster={cluster.name}")
         self.kubeconfig.touch(mode=0o600)
         self.kubeconfig.write_text(yaml.safe_dump(self._contexts()))
 
     def check(self, *options: str) -> list[Result]:
         """The results of ``extcp-bot check``."""
-        said: dict[str, Any] = json.loads(self._run("check", "--output=json", *options))
+        said: dict[str, Any] = json.loads(self.run("check", "--output=json", *options))
         results: list[Result] = said["results"]
         return results
 
-    def run(self, *arguments: str) -> str:
-        """What a command of the bot prints."""
-        return self._run(*arguments)
-
-    def _run(self, *arguments: str) -> str:
-        environment = {**self._mesh.repository.environment, "KUBECONFIG": str(self.kubeconfig)}
+    def run(self, *arguments: str, ok: Sequence[int] = EXITS) -> str:
+        """What a command of the bot prints, with nothing but the bot's own rights."""
+        usual, own = self._mesh.repository.environment, {"KUBECONFIG": str(self.kubeconfig)}
         return run(
             ["extcp-bot", *arguments],
             cwd=self._mesh.repository.directory,
-            env=environment,
+            env={**usual, **own, **self.environment},
             seconds=SECONDS,
-            ok=EXITS,
+            ok=ok,
         ).stdout
+
+    def grant(self, cluster: Cluster, *whose: str) -> None:
+        """Apply the roles that the bot prints."""
+        printed = self.run("rbac", *whose, f"--service-account={NAMESPACE}/{ACCOUNT}", ok=(0,))
+        cluster.apply(*(item for item in yaml.safe_load_all(printed) if item))
 
     def _contexts(self) -> dict[str, Any]:
         merged: dict[str, Any] = {"apiVersion": "v1", "kind": "Config"}

@@ -1,0 +1,48 @@
+"""Break the live mesh, have it named, carry out the remedy, and see it mended."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.faults import argocd, credentials, gateway, networks, servers, webhooks, workloads
+from tests.e2e.faults.model import FAULTS, says
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.faults.model import Fault, Stage
+    from tests.e2e.faults.table import Table
+
+# Importing them declares their faults.
+SOURCES = (gateway, webhooks, credentials, workloads, networks, argocd, servers)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nobody_mends(stage: Stage) -> Iterator[None]:
+    """Argo CD is held: it would put back what a fault changes before anybody looks."""
+    stage.mesh.argocd.signal(signal.SIGSTOP)
+    yield
+    stage.mesh.argocd.signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_exactly_what_is_broken_is_named_and_its_remedy_mends_it(
+    stage: Stage, table: Table, fault: Fault
+) -> None:
+    with stage.mended():
+        with fault.inject(stage):
+            results = stage.wait_named(fault)
+            named = next(result for result in results if says(result) == fault.names)
+            table.add(fault, named, stage)
+            if not fault.by_hand:
+                stage.carry_out(named["command"])
+        if fault.then:
+            stage.carry_out(stage.wait_led_to(fault.then)["command"])
+        stage.wait_mended(fault)
+
+
+def test_nothing_is_left_behind(stage: Stage) -> None:
+    stage.wait_said(frozenset())
