@@ -11,7 +11,7 @@ from tests.bot.asking import ask
 from tests.bot.fleets import CONFIG, NOW, SECOND, World, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from extcp_bot.live.registry import Endpoints
     from extcp_bot.target import Target
@@ -23,7 +23,7 @@ def mesh() -> Iterator[World]:
         yield made
 
 
-async def members(target: Target) -> dict[str, Member]:
+async def members(target: Target) -> Mapping[str, Member]:
     (replica,) = await istiod.replicas(target)
     return await registry.members(target, replica)
 
