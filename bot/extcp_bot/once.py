@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from extcp_bot.kube.failure import CannotLookError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable, Iterator
@@ -14,10 +16,39 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Work:
-    """Work that is under way or done, and how many wait for it."""
+    """Work that is under way, and how many wait for it; then what it gave.
 
-    task: asyncio.Task[Any]
+    A task would hold on to the way that its error came, and to all that was at hand there, such as
+    connections: a thousand dead clusters filled a gigabyte.
+    """
+
+    task: asyncio.Task[Any] | None
     waiting: int = 0
+    result: Any = None
+    error: BaseException | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    def finish(self, task: asyncio.Task[Any]) -> None:
+        """Keep what work gave; by this an error is seen, also where nobody waits any more."""
+        if task.cancelled():
+            return
+        self.error = task.exception()
+        if self.error is None:
+            self.result = task.result()
+        elif isinstance(self.error, CannotLookError):
+            self.error.__traceback__ = self.error.__context__ = None
+        self.task = None
+
+    async def given(self) -> Any:  # noqa: ANN401 - by the work
+        """What it gives, or its error."""
+        if self.task is not None:
+            return await asyncio.shield(self.task)
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 class Once:
@@ -37,43 +68,39 @@ class Once:
             work: Begins it.
         """
         its = self._works.get(key)
-        if its is not None and its.task.done() and not its.task.cancelled():
-            done: T = its.task.result()
-            return done
         if its is None:
-            its = self._works[key] = _Work(asyncio.ensure_future(work()))
-            its.task.add_done_callback(_see_error)
+            task = asyncio.ensure_future(work())
+            its = self._works[key] = _Work(task)
+            task.add_done_callback(its.finish)
         its.waiting += 1
         try:
-            result: T = await asyncio.shield(its.task)
-            return result
+            return cast("T", await its.given())
+        except CannotLookError as error:
+            error.__traceback__ = None
+            own = error.again()  # the one that is kept would gather the ways of all that ask
         finally:
             its.waiting -= 1
-            if not its.waiting and not its.task.done():
+            if not its.waiting and its.task is not None and not its.task.done():
                 its.task.cancel()
                 self._works.pop(key, None)
+        raise own
 
     def done(self) -> Iterator[tuple[Hashable, Any]]:
         """Each key whose work is done, with what that gave, or the exception that it raised."""
         for key, its in self._works.items():
-            if its.task.done() and not its.task.cancelled():
-                yield key, its.task.exception() or its.task.result()
+            if its.task is None:
+                yield key, its.error or its.result
 
     def forget(self) -> None:
         """Keep nothing of what is done; what is under way goes on."""
-        for key in [key for key, its in self._works.items() if its.task.done()]:
-            del self._works[key]
+        self._works = {key: its for key, its in self._works.items() if its.is_under_way}
 
     async def close(self) -> None:
         """End what is under way; what is done stays."""
-        unfinished = {key: its.task for key, its in self._works.items() if not its.task.done()}
+        unfinished = {
+            key: its.task for key, its in self._works.items() if its.task and not its.task.done()
+        }
         for key, task in unfinished.items():
             task.cancel()
             del self._works[key]
         await asyncio.gather(*unfinished.values(), return_exceptions=True)
-
-
-def _see_error(task: asyncio.Task[Any]) -> None:
-    """Mark an error as seen, for work that nobody waits for any more."""
-    if not task.cancelled():
-        task.exception()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 64
 _COLLECT: Final = 20_000
+_COLLECT_AFTER: Final = 600  # unknown results
 _MOST: Final = (
     200  # things that one check says of one cluster, which may hold any number of objects
 )
@@ -122,14 +123,18 @@ async def run(
     by_cluster: dict[str, list[Job]] = {}
     for job in work:
         by_cluster.setdefault(job.target.cluster.name, []).append(job)
-    slots = asyncio.Semaphore(pace.workers)
+    slots, unknown_since = asyncio.Semaphore(pace.workers), 0
 
     async def one_cluster(name: str, its: list[Job]) -> None:
+        nonlocal unknown_since
         async with slots:
             async with asyncio.TaskGroup() as group:
-                for job in its:
-                    group.create_task(_run(job, pace.check, report.results))
+                looks = [group.create_task(_run(job, pace.check, report.results)) for job in its]
             await _release(fleet, name)
+        unknown_since += sum(look.result() for look in looks)
+        if unknown_since > _COLLECT_AFTER:  # what failed leaves cycles, with connections in them
+            unknown_since = 0
+            gc.collect()
         report.seconds = time.monotonic() - began
         if done is not None:
             done(report)
@@ -181,11 +186,17 @@ async def _release(fleet: Fleet, name: str) -> None:
         api.forget()
 
 
-async def _run(job: Job, seconds: float, results: list[Result]) -> None:
-    """One check on one target; whatever it said before it failed is kept."""
-    began = time.monotonic()
+async def _run(job: Job, seconds: float, results: list[Result]) -> int:
+    """One check on one target; whatever it said before it failed is kept.
+
+    Returns:
+        How much of it is unknown.
+    """
+    began, unknowns = time.monotonic(), 0
 
     def say(seen: Observation) -> None:
+        nonlocal unknowns
+        unknowns += seen.state is State.UNKNOWN
         results.append(Result.of(job.check, job.target, seen, time.monotonic() - began))
 
     limit = asyncio.timeout(seconds)
@@ -200,6 +211,7 @@ async def _run(job: Job, seconds: float, results: list[Result]) -> None:
         else:
             why, remedy = f"a bug in the check ({type(error).__name__})", _REPORT
         say(unknown(job.check.title, why, remedy))
+    return unknowns
 
 
 async def _look(job: Job, say: Callable[[Observation], None]) -> None:

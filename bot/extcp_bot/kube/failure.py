@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from extcp_bot.access.model import hide
 
 
@@ -20,6 +22,12 @@ class CannotLookError(Exception):
         self.remedy = remedy
         self.looked_at = hide(looked_at)
         super().__init__(self.why)
+
+    def again(self) -> Self:
+        """The same, to be raised anew, with nothing of the way that it has come."""
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
+        return made
 
 
 class NoRouteError(CannotLookError):
