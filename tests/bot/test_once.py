@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from extcp_bot.kube.failure import NotAllowedError
 from extcp_bot.once import Once
 
 
@@ -23,6 +24,28 @@ def test_work_is_done_once_for_all_that_ask() -> None:
 
     assert asyncio.run(main()) == [7] * 10
     assert begun == 1
+
+
+def test_whoever_asks_gets_an_error_of_their_own_without_the_way_of_others() -> None:
+    async def fail() -> None:
+        raise NotAllowedError(403, "no", "ask", "a place")
+
+    async def main() -> list[NotAllowedError]:
+        once, errors = Once(), []
+        for _ in range(3):
+            try:
+                await once("key", fail)
+            except NotAllowedError as error:
+                errors.append(error)
+        ((_, kept),) = once.done()
+        assert kept.__traceback__ is kept.__context__ is None
+        return errors
+
+    first, *others = asyncio.run(main())
+    for each in others:
+        assert each is not first
+        assert vars(each) == vars(first)
+        assert (str(each), each.status) == ("no", 403)
 
 
 def test_each_key_is_work_of_its_own() -> None:
