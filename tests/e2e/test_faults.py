@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from extcp_bot.checks import all_checks
 from tests.e2e.faults import argocd, credentials, gateway, networks, servers, webhooks, workloads
 from tests.e2e.faults.model import FAULTS, says
 
@@ -26,6 +27,11 @@ def _nobody_mends(stage: Stage) -> Iterator[None]:
     stage.mesh.argocd.signal(signal.SIGSTOP)
     yield
     stage.mesh.argocd.signal(signal.SIGCONT)
+
+
+def test_each_check_has_a_fault_of_its_own() -> None:
+    named = {f"EXTCP-{fault.names.split()[0]}" for fault in FAULTS.values()}
+    assert named == set(all_checks())
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

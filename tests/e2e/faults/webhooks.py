@@ -67,6 +67,20 @@ def emptied_ca_bundle(stage: Stage) -> Iterator[None]:
 
 
 @fault(
+    "the injection webhooks of a cluster select no namespace any more",
+    names="H10 remote-cluster-2 not-injected",
+    follows=("H18 remote-cluster-2 drift",),
+)
+def nobody_is_injected(stage: Stage) -> Iterator[None]:
+    def change(configuration: Object) -> None:
+        for hook in configuration["webhooks"]:
+            hook["namespaceSelector"] = {"matchLabels": {"injected": "nowhere"}}
+
+    stage.change(stage.second, MUTATING, None, _injector(stage), change)
+    yield
+
+
+@fault(
     "the path of a cluster's injection webhooks names another cluster than the remote secret",
     names="H04 remote-cluster-2 wrong-webhook",
     follows=("H10 remote-cluster-2 wrong-cluster", "H18 remote-cluster-2 drift"),
