@@ -86,7 +86,7 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(seconds)
         self.signal(signal.SIGKILL)
-        self._child.wait(seconds)
+        self._child.wait(STOP_SECONDS)  # also where there was no time of grace
 
     def wait_ready(self, probe: Callable[[], bool], seconds: float) -> None:
         """Wait until ``probe`` says yes.
