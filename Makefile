@@ -73,7 +73,7 @@ parts: # what the tests run for real; each is built once
 	@$(build_parts) tests >/dev/null
 
 .PHONY: test
-test: setup parts lint ## lint, types, then all tests against the real tools (5 min; 17 min the first time)
+test: setup parts lint ## lint, types, then all tests against the real tools (8 min; 20 min the first time)
 	$(call say,tests)
 	@$(with_parts) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
@@ -91,7 +91,7 @@ test-wheel: setup parts ## build the wheel and run the tests against it, the sou
 	@$(with_parts) .ci/test-wheel $(BIN)/python -n $(JOBS) $(PYTEST_ARGS)
 
 .PHONY: e2e
-e2e: setup ## the whole guide on real API servers, istiod, Envoy, Argo CD and Gitea (15 min; 45 min the first time)
+e2e: setup ## the whole guide on real API servers, istiod, Envoy, Argo CD and Gitea (25 min; 45 min the first time)
 	@$(build_parts) tests testbed >/dev/null
 	$(call say,end to end)
 	@$(with_parts) $(BIN)/python -m tests.e2e.testbed exec -- \

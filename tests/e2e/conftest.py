@@ -15,7 +15,7 @@ from tests.e2e.testbed import report
 from tests.e2e.testbed.bot import Bot
 from tests.e2e.testbed.parts import cache_directory
 from tests.e2e.testbed.processes import stop_all
-from tests.e2e.testbed.standard import Mesh, bring_up
+from tests.e2e.testbed.standard import SYNC_SECONDS, Mesh, bring_up
 from tests.e2e.testbed.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def stage(mesh: Mesh, payments: ControlPlane) -> Stage:
     clusters = [mesh.external, *mesh.remotes, payments.config]
     bot = Bot(mesh, clusters)
     bot.install()
+    mesh.argocd.wait_synced(SYNC_SECONDS)
     return Stage(mesh, payments, bot)
 
 
