@@ -36,8 +36,8 @@ _ROUTE: Final = (
     "--server, the address in the Secret"
 )
 _DELIVER: Final = (
-    "deliver the credential again: README.md, {steps}; then see whether istiod takes it up "
-    "(EXTCP-H08)"
+    "deliver the credential again: README.md, {steps}, or, also where it has been rotated, "
+    "extcp-bot credential deliver; then see whether istiod takes it up (EXTCP-H08)"
 )
 # The label says that this is one of the remote clusters; istio-kubeconfig must not bear it.
 _DELIVER_COMMAND: Final = (
