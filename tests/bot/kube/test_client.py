@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.bot.apiserver import Handler
 
-LIMITS = Limits(connect=1.0, request=1.0, admission=1.0, page=3, objects=10, pause=0.01)
+LIMITS = Limits(connect=2.0, request=2.0, admission=2.0, page=3, objects=10, pause=0.01)
 MAPS = "/api/v1/namespaces/a/configmaps"
 SECRETS = "/api/v1/namespaces/a/secrets"
 

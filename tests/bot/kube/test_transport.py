@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.bot.rawserver import Speak
 
-LIMITS = Limits(connect=0.1, request=0.15, bytes=1 << 16)
+LIMITS = Limits(connect=0.5, request=0.75, bytes=1 << 16)
 PATH = "/api/v1/namespaces/a"
 GREETING = ok(b"{}")
 
