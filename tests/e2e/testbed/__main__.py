@@ -14,7 +14,7 @@ import sys
 
 from . import daemon, info, sandbox
 from .errors import TestbedError
-from .standard import bring_up
+from .standard import SPARE, bring_up
 from .testbed import Testbed
 
 
@@ -30,6 +30,8 @@ def serve() -> None:
     base = daemon.base_directory()
     testbed = Testbed(base, _say)
     mesh = bring_up(testbed)
+    (spare,) = testbed.add_clusters(SPARE)
+    mesh.argocd.add_cluster(spare)
     fresh = base / "info.new"
     fresh.touch(mode=0o600)
     fresh.write_text(info.describe(mesh))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import network
 from .gitea import HOST
 from .mesh import load_balancer
-from .standard import INGRESS_GATEWAY
+from .standard import INGRESS_GATEWAY, SPARE
 
 if TYPE_CHECKING:
     from .standard import Mesh
@@ -26,7 +26,8 @@ def describe(mesh: Mesh) -> str:
 The testbed is up. Addresses are reachable from this machine alone.
 
 Kubernetes   export KUBECONFIG={testbed.kubeconfig}
-{clusters}
+{clusters}             {SPARE} is known to Argo CD, and not yet in the mesh;
+             docs/pull-requests.md says how it joins (Secret cluster-{SPARE})
 Gitea        {gitea.url}   user {gitea.user}   password {gitea.password}
              {network.HUB} is {HOST}; its root is {testbed.trust}
 Repository   {mesh.repository.url}

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MESH_ID = "mesh1"
 CONFIG, SECOND = "remote-cluster-1", "remote-cluster-2"
+SPARE = "remote-cluster-3"
+"""Known to Argo CD and not in the mesh, where a testbed is left running for people."""
 SYNC_SECONDS = 240
 SERVE_SECONDS = 90
 INGRESS_GATEWAY = "istio-ingressgateway"
