@@ -8,6 +8,7 @@ import pytest
 
 from tests import repositories
 from tests.bot.proposals import desk as desks
+from tests.bot.proposals.scene import Scene
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,3 +33,15 @@ def desk(
 ) -> Desk:
     """A mesh of two remote clusters on a real Gitea, without a candidate."""
     return desks.begin(tmp_path / "mesh", gitea.repository(), istioctl_path, render_cache)
+
+
+@pytest.fixture
+def scene(  # noqa: PLR0917 - fixtures
+    gitea: Gitea,
+    tmp_path: Path,
+    istioctl_path: Path,
+    kustomize: Path,
+    render_cache: Path,
+    programs: None,  # noqa: ARG001 - on PATH
+) -> Scene:
+    return Scene(gitea.repository(), tmp_path, istioctl_path, kustomize, render_cache)
