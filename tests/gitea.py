@@ -179,9 +179,8 @@ class Repository:
         """Merge a pull request."""
 
         def merged() -> bool:
-            body = {"Do": "merge", "delete_branch_after_merge": delete_branch}
             try:
-                self.call("POST", f"/pulls/{number}/merge", body, by)
+                self.call("POST", f"/pulls/{number}/merge", {"Do": "merge"}, by)
             except Refused as error:
                 if error.status != 405:  # it is still found out whether there is a conflict
                     raise
@@ -189,6 +188,11 @@ class Repository:
             return True
 
         wait_for(f"pull request {number} merged", merged, _MERGE_SECONDS, every=0.1)
+        if delete_branch:
+            # Not by the merge itself: of a branch that was there before, Gitea then says at times,
+            # once all is done, that it is not there.
+            with contextlib.suppress(Refused):
+                self.delete(self.call("GET", f"/pulls/{number}")["head"]["ref"])
 
 
 @contextlib.contextmanager
