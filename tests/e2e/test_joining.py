@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.e2e.testbed.kubernetes import Cluster
     from tests.e2e.testbed.standard import Mesh
 
-FOURTH = "remote-cluster-4"
+FOURTH = "remote-cluster-5"
 DIRECTORY = f"clusters/{FOURTH}/"
 BRANCH = f"extcp/add-cluster/{FOURTH}"
 SECRET = f"istio-remote-secret-{FOURTH}"
