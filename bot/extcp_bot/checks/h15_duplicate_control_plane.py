@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from extcp_bot.live.webhooks import Webhook
     from extcp_bot.target import Target
 
-_ISTIOD: Final = ("app", "istiod")
 _ALIVE: Final = timedelta(minutes=2)
 """A leader says every few seconds that it is there; two minutes leave room for its clock."""
 _PODS: Final[tuple[Mapping[str, str], ...]] = (
@@ -88,9 +87,7 @@ async def look(target: Target) -> AsyncIterator[Observation]:
 
 
 async def _istiods(target: Target) -> AsyncIterator[Observation]:
-    label, value = _ISTIOD
-    found = [each for each in await workloads.of(target) if each.labels.get(label) == value]
-    running = [each for each in found if each.wanted]
+    running = [each for each in await workloads.istiods(target) if each.wanted]
     for each in running:
         yield LOCAL_ISTIOD.at(
             target,

@@ -16,6 +16,7 @@ GROUP: Final = "apps"
 RESOURCE: Final = "deployments"
 SELECTOR: Final = "istio"
 """All of Istio's charts put this label on their Deployments, with one value or another."""
+_ISTIOD: Final = ("app", "istiod")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,9 @@ async def of(target: Target) -> list[Workload]:
         )
         for each in found
     ]
+
+
+async def istiods(target: Target) -> list[Workload]:
+    """The Deployments of an istiod among them, with replicas or without; raises as :func:`of`."""
+    label, value = _ISTIOD
+    return [each for each in await of(target) if each.labels.get(label) == value]

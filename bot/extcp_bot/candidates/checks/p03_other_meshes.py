@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from extcp_bot.live.webhooks import Webhook
     from extcp_bot.target import Target
 
-_ISTIOD: Final = ("app", "istiod")
 _OTHERS: Final = (".linkerd.io", ".consul.hashicorp.com", ".kuma.io", ".openservicemesh.io")
 """How the names of the webhooks of other meshes' injectors end."""
 _CRDS: Final = "let one of the two apply them: remove the other Istio, or take its CRDs out of it"
@@ -150,8 +149,7 @@ async def look(target: Target) -> AsyncIterator[Observation]:
 
 
 async def _istiods(target: Target) -> AsyncIterator[Observation]:
-    label, value = _ISTIOD
-    found = [each for each in await workloads.of(target) if each.labels.get(label) == value]
+    found = await workloads.istiods(target)
     for each in found:
         yield ISTIOD.at(
             target,
