@@ -271,13 +271,20 @@ async def _redirection(target: Target, found: Sidecar) -> AsyncIterator[Observat
 
 
 async def _time(target: Target, probe: Probe) -> AsyncIterator[Observation]:
-    """How long it took, beside what the webhook may take."""
+    """How long it took, beside what the webhook may take.
+
+    Where that is much, a Pod that istiod is not asked for says how much of it is not istiod's.
+    """
     called = probe.hooks(webhooks.own(target, await webhooks.injecting(target)))
     if not called:
         return
     limit = min(hook.seconds for hook in called)
     place, found = f"{probe.place}, time", f"{probe.seconds:.1f} s of {limit} s"
     if probe.seconds > limit * _SLOW:
-        yield SLOW.at(target, place, found=found, wanted=f"at most {limit * _SLOW:g} s")
-    else:
-        yield healthy(place, found)
+        without = await injection.seconds_without(target, probe)
+        found += f", and {without:.1f} s where istiod is not asked"
+        if probe.seconds - without > limit * _SLOW:
+            wanted = f"at most {limit * _SLOW:g} s more"
+            yield SLOW.at(target, place, found=found, wanted=wanted)
+            return
+    yield healthy(place, found)

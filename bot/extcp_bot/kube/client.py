@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ import aiohttp
 
 from extcp_bot import dns
 from extcp_bot.kube.answers import BUSY, Object, Reader
-from extcp_bot.kube.failure import NonsenseError
+from extcp_bot.kube.failure import NonsenseError, RejectedError
 from extcp_bot.kube.transport import JSON, Answer, Limits, Transport
 from extcp_bot.once import Once
 
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _ANYTHING: Final = "*/*"
+_DRY_RUN: Final = "?dryRun=All&fieldManager=extcp-bot"
 _SPARE_PAGES: Final = 16  # a server may give shorter pages than it was asked for
 
 
@@ -41,6 +43,21 @@ class Items(list[Object]):
     """
 
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of a dry run.
+
+    Attributes:
+        made: The object as it would be; None where the server, or a webhook that it asked, says no.
+        refusal: Their words; None where they say yes.
+        seconds: As :class:`~extcp_bot.kube.transport.Answer` counts them.
+    """
+
+    made: Object | None
+    refusal: str | None
+    seconds: float
 
 
 class Client:
@@ -147,26 +164,39 @@ class Client:
         key = (path, query, accept, at_most, keep)
         return await self._reads(key, lambda: self._list(path, query, accept, at_most, keep))
 
-    async def create(self, path: str, body: Object, *, dry_run: bool = False) -> Object:
-        """Ask for an object to be made: a review, or with ``dry_run`` anything, which is not kept.
+    async def review(self, path: str, body: Object) -> Object:
+        """Have the server judge something, such as who may do what; it keeps nothing of it.
+
+        Args:
+            path: The collection of the reviews.
+            body: The review.
+
+        Raises:
+            RejectedError: The server says no.
+            CannotLookError: As for :meth:`find`.
+        """
+        if "reviews" not in path.rpartition("/")[2]:
+            raise ValueError("the checks change nothing: only reviews and dry runs are created")
+        answer = await self._transport.request("POST", path, JSON, json.dumps(body))
+        return self._reader.object(answer, "create", path)
+
+    async def dry_run(self, path: str, body: Object) -> Trial:
+        """Have an object go through admission, webhooks included, and stop there.
 
         Args:
             path: The collection.
             body: The object.
-            dry_run: Go through admission and stop there.
 
         Raises:
-            RejectedError: The server, or a webhook that it asked, says no.
             CannotLookError: As for :meth:`find`.
         """
-        if not dry_run and "reviews" not in path.rpartition("/")[2]:
-            raise ValueError("the checks change nothing: only reviews and dry runs are created")
-        query = "?dryRun=All&fieldManager=extcp-bot" if dry_run else ""
-        seconds = self._limits.admission if dry_run else None
         answer = await self._transport.request(
-            "POST", path + query, JSON, json.dumps(body), seconds
+            "POST", path + _DRY_RUN, JSON, json.dumps(body), self._limits.admission
         )
-        return self._reader.object(answer, "create", path)
+        try:
+            return Trial(self._reader.object(answer, "create", path), None, answer.seconds)
+        except RejectedError as error:
+            return Trial(None, error.message, answer.seconds)
 
     async def websocket(self, path: str, protocol: str) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket, for port-forwarding; whoever opens it closes it.

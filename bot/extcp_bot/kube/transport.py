@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -65,11 +66,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said: the status, the whole body, the headers."""
+    """What a server said.
+
+    Attributes:
+        status: Of HTTP.
+        body: Whole.
+        headers: Of the answer.
+        seconds: From this request's turn to the end of the answer; a connection that had to be
+            made for it is in them, the wait for other requests to the server is not.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str]
+    seconds: float = 0.0
 
 
 class Transport:
@@ -138,6 +148,7 @@ class Transport:
         """
         # Around everything: a server that sends a byte a second never runs into a read limit.
         async with self._turn(path, seconds or self._limits.request) as session:
+            began = monotonic()
             async with session.request(
                 method,
                 self._access.server + path,
@@ -148,7 +159,8 @@ class Transport:
                 proxy=self._access.proxy,
             ) as answer:
                 self._note_time(answer.headers.get("Date"))
-                said = Answer(answer.status, await self._body(answer, path), answer.headers)
+                body_of_answer = await self._body(answer, path)
+                said = Answer(answer.status, body_of_answer, answer.headers, monotonic() - began)
             self._has_answered = True
             return said
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from extcp_bot.kube.failure import CannotLookError, RejectedError
+from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.live import admission, fields, namespaces, selectors, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from extcp_bot.kube.answers import Object
+    from extcp_bot.kube.client import Trial
     from extcp_bot.live.admission import Refusal
     from extcp_bot.live.namespaces import Namespace
     from extcp_bot.live.webhooks import Webhook
@@ -97,14 +98,20 @@ async def probe(target: Target) -> Probe:
         CannotLookError: The cluster cannot be asked, or not for that.
     """
     namespace = await _namespace(target)
-    path = f"/api/v1/namespaces/{namespace.name}/pods"
-    began = target.fleet.now()
-    pod, refusal = None, None
-    try:
-        pod = await target.api.create(path, _pod(namespace.name), dry_run=True)
-    except RejectedError as error:
-        refusal = admission.read(error.message)
-    return Probe(namespace, (target.fleet.now() - began).total_seconds(), pod, refusal)
+    trial = await _ask(target, namespace, inject=True)
+    refusal = None if trial.refusal is None else admission.read(trial.refusal)
+    return Probe(namespace, trial.seconds, trial.made, refusal)
+
+
+async def seconds_without(target: Target, probe: Probe) -> float:
+    """How long the API server takes for the same Pod when it need not ask istiod.
+
+    So much of a probe's time is the API server's own, the way to it, or the bot's machine.
+
+    Raises:
+        CannotLookError: The cluster cannot be asked.
+    """
+    return (await _ask(target, probe.namespace, inject=False)).seconds
 
 
 def sidecar(pod: Object) -> Sidecar | None:
@@ -173,7 +180,13 @@ async def _namespace(target: Target) -> Namespace:
     )
 
 
-def _pod(namespace: str) -> Object:
+async def _ask(target: Target, namespace: Namespace, *, inject: bool) -> Trial:
+    path = f"/api/v1/namespaces/{namespace.name}/pods"
+    labels = _LABELS if inject else {**_LABELS, INJECT: "false"}
+    return await target.api.dry_run(path, _pod(namespace.name, labels))
+
+
+def _pod(namespace: str, labels: Mapping[str, str]) -> Object:
     """A Pod that the strictest of the Pod Security Standards and quotas for all resources take."""
     resources = {"cpu": "10m", "memory": "16Mi"}
     container: dict[str, Any] = {
@@ -189,7 +202,7 @@ def _pod(namespace: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"generateName": f"{_NAME}-", "namespace": namespace, "labels": _LABELS},
+        "metadata": {"generateName": f"{_NAME}-", "namespace": namespace, "labels": labels},
         "spec": {
             "automountServiceAccountToken": False,
             "securityContext": {

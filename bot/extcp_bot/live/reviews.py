@@ -114,7 +114,7 @@ async def _review(
     if spec is not None:
         body["spec"] = spec
     try:
-        answer = await api.create(f"/apis/{version}/{kind.lower()}s", body)
+        answer = await api.review(f"/apis/{version}/{kind.lower()}s", body)
     except NotAllowedError as error:
         if error.status == _FORBIDDEN:
             raise NotAllowedError(error.status, error.why, _BASIC, error.looked_at) from None

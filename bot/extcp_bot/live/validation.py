@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from extcp_bot.kube.failure import RejectedError
 from extcp_bot.live import admission
 
 if TYPE_CHECKING:
@@ -28,11 +27,8 @@ async def refusal(target: Target) -> Refusal | None:
     """
     namespace = target.plane.namespace
     path = f"/apis/{GROUP}/v1/namespaces/{namespace}/{RESOURCE}"
-    try:
-        await target.config.create(path, _invalid(namespace), dry_run=True)
-    except RejectedError as error:
-        return admission.read(error.message)
-    return None
+    trial = await target.config.dry_run(path, _invalid(namespace))
+    return None if trial.refusal is None else admission.read(trial.refusal)
 
 
 def _invalid(namespace: str) -> Object:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(connect=2.0, request=2.0, admission=2.0, page=3, objects=10, pause=0.01)
 MAPS = "/api/v1/namespaces/a/configmaps"
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 SECRETS = "/api/v1/namespaces/a/secrets"
 
 
@@ -304,14 +305,13 @@ def test_a_review_is_created_and_a_dry_run(server: ApiServer) -> None:
         heard.append(body)
         return {**body, "status": {"allowed": True}}
 
-    reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    server.posts[reviews] = server.posts[MAPS] = answer
-    said = use(server, lambda client: client.create(reviews, {"spec": {}}))
+    server.posts[REVIEWS] = server.posts[MAPS] = answer
+    said = use(server, lambda client: client.review(REVIEWS, {"spec": {}}))
     assert said["status"] == {"allowed": True}
-    use(server, lambda client: client.create(MAPS, {"kind": "ConfigMap"}, dry_run=True))
+    use(server, lambda client: client.dry_run(MAPS, {"kind": "ConfigMap"}))
     assert heard == [{"spec": {}}, {"kind": "ConfigMap"}]
     assert server.requests == [
-        f"POST {reviews}",
+        f"POST {REVIEWS}",
         f"POST {MAPS}?dryRun=All&fieldManager=extcp-bot",
     ]
 
@@ -319,22 +319,28 @@ def test_a_review_is_created_and_a_dry_run(server: ApiServer) -> None:
 @pytest.mark.parametrize("path", [MAPS, "/api/v1/namespaces", "/apis/x/reviews/y"])
 def test_nothing_else_is_ever_created(server: ApiServer, path: str) -> None:
     with pytest.raises(ValueError, match="the checks change nothing"):
-        use(server, lambda client: client.create(path, {}))
+        use(server, lambda client: client.review(path, {}))
     assert server.requests == []
 
 
 def test_what_is_created_is_not_asked_for_twice(server: ApiServer) -> None:
     server.posts[MAPS] = lambda _: (429, "too many requests")
     with pytest.raises(NoRouteError):
-        use(server, lambda client: client.create(MAPS, {}, dry_run=True))
+        use(server, lambda client: client.dry_run(MAPS, {}))
     assert len(server.requests) == 1
 
 
 def test_the_servers_own_words_come_with_a_refusal(server: ApiServer) -> None:
     server.posts[MAPS] = lambda _: (500, "failed calling webhook")
+    said = use(server, lambda client: client.dry_run(MAPS, {}))
+    assert (said.made, said.refusal) == (None, "failed calling webhook")
+
+
+def test_a_review_may_be_refused_too(server: ApiServer) -> None:
+    server.posts[REVIEWS] = lambda _: (422, "no such verb")
     with pytest.raises(RejectedError) as caught:
-        use(server, lambda client: client.create(MAPS, {}, dry_run=True))
-    assert caught.value.message == "failed calling webhook"
+        use(server, lambda client: client.review(REVIEWS, {}))
+    assert caught.value.message == "no such verb"
 
 
 def test_a_dry_run_has_the_time_that_admission_takes(server: ApiServer) -> None:
@@ -344,8 +350,8 @@ def test_a_dry_run_has_the_time_that_admission_takes(server: ApiServer) -> None:
 
     server.handlers[MAPS] = handler
     limits = replace(LIMITS, request=0.02, admission=1.0)
-    said = use(server, lambda client: client.create(MAPS, {}, dry_run=True), limits)
-    assert said == {"kind": "Pod"}
+    said = use(server, lambda client: client.dry_run(MAPS, {}), limits)
+    assert said.made == {"kind": "Pod"}
 
 
 @pytest.mark.parametrize(
@@ -370,7 +376,7 @@ def test_a_server_that_is_none_is_unknown_whatever_is_asked(
     for work in (
         lambda client: client.find(f"{MAPS}/m1"),
         lambda client: client.list(MAPS),
-        lambda client: client.create("/apis/x/v1/reviews", {}),
+        lambda client: client.review("/apis/x/v1/reviews", {}),
         lambda client: client.websocket("/x", "v4.channel.k8s.io"),
     ):
         with pytest.raises(error):

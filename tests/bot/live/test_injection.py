@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from extcp_bot.kube import transport
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.live import injection
 from extcp_bot.target import Settings
@@ -112,10 +113,20 @@ def test_a_refusal_is_told_from_a_pod(mesh: World) -> None:
     assert probe.refusal.is_of(injection.WEBHOOKS)
 
 
-def test_the_time_is_taken(mesh: World) -> None:
-    times = iter([NOW, NOW + timedelta(seconds=6)])
-    mesh.fleet.now = lambda: next(times)
-    assert ask(mesh, injection.probe, SECOND).seconds == 6
+def test_the_time_is_taken_with_istiod_and_without(
+    mesh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    def admit(body: Object) -> Object:
+        now[0] += 6.0 if body["metadata"]["labels"][injection.INJECT] == "true" else 0.5
+        return body
+
+    mesh.second.posts["/api/v1/namespaces/default/pods"] = admit
+    monkeypatch.setattr(transport, "monotonic", lambda: now[0])
+    probe = ask(mesh, injection.probe, SECOND)
+    assert probe.seconds == 6.0
+    assert ask(mesh, lambda target: injection.seconds_without(target, probe), SECOND) == 0.5
 
 
 def test_a_sidecar_says_what_it_was_told() -> None:
