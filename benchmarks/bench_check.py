@@ -49,16 +49,18 @@ class Case(NamedTuple):
         mode: As ``benchmarks.simulated.mesh`` calls it.
         seconds: The budget.
         words: For people.
+        is_healthy: Whether a check has to find nothing, however long it takes.
     """
 
     mode: str
     seconds: float
     words: str
+    is_healthy: bool = False
 
 
 CASES = (
-    Case("alive", ALIVE_SECONDS, "all alive"),
-    Case("slow", DEAD_SECONDS, "a tenth slow"),
+    Case("alive", ALIVE_SECONDS, "all alive", is_healthy=True),
+    Case("slow", DEAD_SECONDS, "a tenth slow", is_healthy=True),
     Case("cut-off", DEAD_SECONDS, "remotes dead"),
     Case("dead", DEAD_SECONDS, "all dead"),
 )
@@ -79,8 +81,9 @@ def main() -> int:
             with _mesh(options.clusters, case.mode) as directory:
                 looked = _figures("look", directory)
                 is_over |= _report(case, looked)
-                if case.mode == "alive":
+                if case.is_healthy:
                     is_over |= not _all_healthy(looked)
+                if case.mode == "alive":
                     _compare(directory, looked, options)
     return int(is_over)
 
@@ -138,7 +141,7 @@ def _report(case: Case, looked: dict[str, Any]) -> bool:
 def _all_healthy(looked: dict[str, Any]) -> bool:
     if looked["healthy"] == looked["results"]:
         return True
-    print(f"NOT HEALTHY, so this is no measure of a healthy mesh: {looked['first']}")
+    print(f"NOT HEALTHY, although the mesh is: {looked['first']}")
     return False
 
 
