@@ -25,11 +25,8 @@ def test_each_control_plane_knows_its_own_clusters_alone(
 
 def test_pods_start_behind_a_private_ca(payments: ControlPlane) -> None:
     cluster = payments.config
-    workloads.create_namespace(cluster)
-    workloads.deploy_helloworld(cluster, "v2")
-    workloads.deploy_sleep(cluster)
-    for deployment in ("helloworld-v2", "sleep"):
-        cluster.wait_available(NAMESPACE, deployment, SECONDS)
+    workloads.deploy(cluster, "v2")
+    workloads.wait_deployed(cluster, "v2", SECONDS)
     assert set(versions(ask(cluster, count=20))) == {"v2"}
 
 

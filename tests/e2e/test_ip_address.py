@@ -10,7 +10,7 @@ from tests.e2e.testbed import workloads
 from tests.e2e.testbed.mesh import ControlPlane, add_stock_envoy
 from tests.e2e.testbed.processes import wait_for
 from tests.e2e.testbed.repository import MeshRepository
-from tests.e2e.testbed.workloads import NAMESPACE, ask, versions
+from tests.e2e.testbed.workloads import ask, versions
 
 if TYPE_CHECKING:
     from tests.e2e.testbed.standard import Mesh
@@ -75,10 +75,7 @@ def test_argocd_brings_the_endpoint_slice(plane: ControlPlane) -> None:
 
 def test_pods_start_and_answer(mesh: Mesh, plane: ControlPlane) -> None:
     cluster = plane.config
-    workloads.create_namespace(cluster)
-    workloads.deploy_helloworld(cluster, "v1")
-    workloads.deploy_sleep(cluster)
-    for deployment in ("helloworld-v1", "sleep"):
-        cluster.wait_available(NAMESPACE, deployment, SECONDS)
+    workloads.deploy(cluster, "v1")
+    workloads.wait_deployed(cluster, "v1", SECONDS)
     assert set(versions(ask(cluster, count=20))) == {"v1"}
     mesh.argocd.wait_synced(SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from tests.e2e.testbed.actor import PASSES, Actor
 from tests.e2e.testbed.argocd import NAMESPACE as ARGOCD
 from tests.e2e.testbed.bot import PROBE
 from tests.e2e.testbed.processes import wait_for
-from tests.e2e.testbed.standard import CONFIG, MESH_ID, SECOND, wait_serving
+from tests.e2e.testbed.standard import CONFIG, MESH_ID, SECOND, extend
 from tests.e2e.testbed.workloads import NAMESPACE, Load, versions
 
 if TYPE_CHECKING:
@@ -110,15 +111,7 @@ def test_once_merged_it_is_seen_into_the_mesh(mesh: Mesh, actor: Actor, fourth: 
 
 
 def test_the_new_cluster_serves_the_others_and_is_served(mesh: Mesh, fourth: Cluster) -> None:
-    # helloworld's versions are numbered by the clusters that run it: this is the third.
-    workloads.create_namespace(fourth)
-    workloads.deploy_helloworld(fourth, "v3")
-    workloads.deploy_sleep(fourth)
-    fourth.wait_available(NAMESPACE, "helloworld-v3", SECONDS)
-    fourth.wait_available(NAMESPACE, "sleep", SECONDS)
-    mesh.remotes.append(fourth)
-    wait_serving(mesh)
-    mesh.argocd.wait_synced(SECONDS)
+    extend(mesh, fourth)
 
 
 def test_a_credential_is_rotated_without_a_failed_request(mesh: Mesh, actor: Actor) -> None:
@@ -142,20 +135,22 @@ def test_a_revoked_credential_is_noticed_and_delivered_anew(mesh: Mesh, actor: A
         if secret["type"] == "kubernetes.io/service-account-token":
             second.api.delete("v1/secrets", namespace, secret["metadata"]["name"])
 
-    def is_noticed() -> bool:
-        """The API server goes on taking a token for ten seconds that it has just seen."""
+    def noticed() -> str:
+        """What is to be done; the API server takes a token that it has just seen for 10 s more."""
         actor.bot.run("credential", "list", f"--cluster={SECOND}", ok=(0, 1))
-        return "EXTCP-H06" in {
-            each["code"] for each in actor.bot.check() if each["state"] == "unhealthy"
-        }
+        found = actor.bot.check(f"--cluster={SECOND}", "--check=EXTCP-H06")
+        return next((each["command"] for each in found if each["problem"] == "revoked"), "")
 
-    wait_for("the revoked credential is noticed", is_noticed, 60)
+    command = wait_for("the revoked credential is noticed", noticed, 60)
+    program, *arguments = shlex.split(command)
+    assert program == "extcp-bot"  # istioctl would read the Secret that the rotation retired
     mesh.argocd.refresh()  # which makes the generated Secret anew, for the cluster to fill
-    wait_for(
-        "the credential is delivered anew",
-        lambda: _delivered(actor) and _token(mesh, SECOND) != before,
-        SECONDS,
-    )
+
+    def is_delivered() -> bool:
+        actor.bot.run(*arguments, ok=(0, 4, 5))
+        return _token(mesh, SECOND) != before
+
+    wait_for("the credential is delivered anew", is_delivered, SECONDS)
     actor.bot.run("credential", "list", f"--cluster={SECOND}", ok=(0,))
 
 
@@ -204,8 +199,3 @@ def _token(mesh: Mesh, cluster: str) -> str:
     name = f"istio-remote-secret-{cluster}"
     secret = mesh.external.api.get("v1/secrets", mesh.plane.namespace, name)
     return str(secret["data"][cluster])
-
-
-def _delivered(actor: Actor) -> bool:
-    actor.bot.run("credential", "deliver", f"--cluster={SECOND}", ok=(0, 4, 5))
-    return True

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.testbed import workloads
 from tests.e2e.testbed.processes import wait_for
-from tests.e2e.testbed.standard import CONFIG, MESH_ID, SECOND, join, wait_serving
+from tests.e2e.testbed.standard import CONFIG, MESH_ID, SECOND, extend, join
 from tests.e2e.testbed.workloads import NAMESPACE, Load, versions
 
 if TYPE_CHECKING:
@@ -53,14 +53,7 @@ def test_the_third_cluster_joins_after_the_merge(mesh: Mesh, third: Cluster) -> 
 
 
 def test_all_three_networks_answer_callers_in_all_three(mesh: Mesh, third: Cluster) -> None:
-    workloads.create_namespace(third)
-    workloads.deploy_helloworld(third, "v3")
-    workloads.deploy_sleep(third)
-    third.wait_available(NAMESPACE, "helloworld-v3", SECONDS)
-    third.wait_available(NAMESPACE, "sleep", SECONDS)
-    mesh.remotes.append(third)
-    wait_serving(mesh)
-    mesh.argocd.wait_synced(SECONDS)
+    extend(mesh, third)
 
 
 def test_cluster_remove_leaves_the_others_serving(mesh: Mesh, third: Cluster) -> None:

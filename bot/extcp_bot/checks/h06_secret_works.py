@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from extcp_bot.live.claims import Claims
-    from extcp_bot.live.identity import Proof
+    from extcp_bot.live.identity import Account, Proof
     from extcp_bot.target import Target
 
 _UNAUTHORIZED: Final = 401
@@ -46,6 +47,10 @@ _DELIVER_COMMAND: Final = (
     "--secret-name={token_secret} --server={server} | "
     "kubectl label --local --filename=- {label} --output=yaml | "
     "kubectl --context {external} apply --server-side --force-conflicts --filename=-"
+)
+# After a rotation the Secret that istioctl would read holds a token that is out of use.
+_DELIVER_ROTATED_COMMAND: Final = (
+    "extcp-bot credential deliver --cluster={cluster} --server={server}"
 )
 
 REVOKED = Problem(
@@ -220,6 +225,8 @@ def _problem(
     problem: Problem, target: Target, found: Proof, seen: str, wanted: str, *, server: str = ""
 ) -> Observation:
     account = identity.account(target)
+    if _is_rotated(found, account):
+        problem = replace(problem, command=_DELIVER_ROTATED_COMMAND)
     return problem.at(
         target,
         _place(found),
@@ -234,6 +241,12 @@ def _problem(
         token_secret=account.token_secret,
         server=server or found.access.server,
     )
+
+
+def _is_rotated(found: Proof, account: Account) -> bool:
+    """Whether the token is of a Secret that ``extcp-bot credential rotate`` has made."""
+    token = claims.read(found.token)
+    return token is not None and token.secret.startswith(f"{account.token_secret}-")
 
 
 def _place(found: Proof) -> str:

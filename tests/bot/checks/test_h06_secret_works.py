@@ -81,6 +81,20 @@ def test_a_revoked_token_is_critical_and_can_be_delivered_again(mesh: World) -> 
     )
 
 
+def test_after_a_rotation_the_secret_that_the_repository_makes_is_not_delivered(
+    mesh: World,
+) -> None:
+    rotated = "istio-reader-service-account-istio-remote-secret-token-2"
+    held = token(SECOND, **{"kubernetes.io/serviceaccount/secret.name": rotated})
+    deliver(mesh, SECOND, held=held)
+    mesh.second.accepted.discard(held)
+    found = only(mesh)
+    assert found.problem == "revoked"
+    assert found.command == (
+        f"extcp-bot credential deliver --cluster={SECOND} --server={mesh.second.url}"
+    )
+
+
 def test_the_config_clusters_credential_is_delivered_without_the_label(mesh: World) -> None:
     mesh.config.accepted.discard(token(CONFIG))
     found = only(mesh, CONFIG)

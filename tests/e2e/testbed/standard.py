@@ -142,15 +142,22 @@ def join(mesh: Mesh, cluster: Cluster) -> None:
 def deploy(mesh: Mesh) -> None:
     """helloworld v1, v2, ... in one remote cluster each, and a caller in all."""
     for number, cluster in enumerate(mesh.remotes, start=1):
-        workloads.create_namespace(cluster)
-        workloads.deploy_helloworld(cluster, f"v{number}")
-        workloads.deploy_sleep(cluster)
+        workloads.deploy(cluster, f"v{number}")
     for number, cluster in enumerate(mesh.remotes, start=1):
-        for deployment in (f"helloworld-v{number}", "sleep"):
-            cluster.wait_available(workloads.NAMESPACE, deployment, SERVE_SECONDS)
+        workloads.wait_deployed(cluster, f"v{number}", SERVE_SECONDS)
     gateway = workloads.samples() / "helloworld" / "helloworld-gateway.yaml"
     mesh.config.kubectl("apply", "-n", workloads.NAMESPACE, "-f", gateway)
     mesh.testbed.say("helloworld and sleep are injected and available")
+
+
+def extend(mesh: Mesh, cluster: Cluster) -> None:
+    """Let a cluster that has joined serve the others and be served, with a version of its own."""
+    version = f"v{len(mesh.remotes) + 1}"
+    workloads.deploy(cluster, version)
+    workloads.wait_deployed(cluster, version, SYNC_SECONDS)
+    mesh.remotes.append(cluster)
+    wait_serving(mesh)
+    mesh.argocd.wait_synced(SYNC_SECONDS)
 
 
 def wait_serving(mesh: Mesh) -> None:

@@ -62,6 +62,19 @@ def deploy_sleep(cluster: Cluster, namespace: str = NAMESPACE) -> None:
     cluster.kubectl("apply", "-n", namespace, "-f", samples() / "sleep" / "sleep.yaml")
 
 
+def deploy(cluster: Cluster, version: str) -> None:
+    """One version of helloworld, and a caller."""
+    create_namespace(cluster)
+    deploy_helloworld(cluster, version)
+    deploy_sleep(cluster)
+
+
+def wait_deployed(cluster: Cluster, version: str, seconds: float) -> None:
+    """Wait until both are available."""
+    for deployment in (f"helloworld-{version}", "sleep"):
+        cluster.wait_available(NAMESPACE, deployment, seconds)
+
+
 def ask(
     cluster: Cluster, url: str = HELLO, *, count: int = 1, namespace: str = NAMESPACE
 ) -> list[Answer]:
