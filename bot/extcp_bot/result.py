@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DOCUMENT: Final = "docs/checks.md"
 _LONGEST: Final = 600
+_AFTER_THE_BAD: Final = len(Severity)
 _SCANNED: Final = 8 * _LONGEST
 _SPACES: Final = re.compile(r"\s+")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -120,9 +121,14 @@ class Result:
     @property
     def sort_key(self) -> tuple[int, str, str, str, str]:
         """The most severe first, unknown after what is bad; then by cluster and check."""
-        bad = self.severity.rank if self.severity else 0
-        order = {State.UNHEALTHY: bad, State.UNKNOWN: len(Severity), State.HEALTHY: 9}
-        return (order[self.state], self.cluster, self.code, self.control_plane, self.looked_at)
+        match self.state:
+            case State.UNHEALTHY:
+                order = self.severity.rank if self.severity else 0
+            case State.UNKNOWN:
+                order = _AFTER_THE_BAD
+            case _:
+                order = _AFTER_THE_BAD + 1
+        return (order, self.cluster, self.code, self.control_plane, self.looked_at)
 
     def as_json(self) -> dict[str, Any]:
         """The result for ``--output json``; keys as in the class, in camel case."""
