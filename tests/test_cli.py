@@ -52,6 +52,38 @@ def test_as_a_program() -> None:
     assert wrong.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["-C", "a/b", "validate"], "a/b"),
+        (["validate", "-C", "a/b"], "a/b"),
+        (["-C", "a", "validate", "-C", "b"], "a/b"),
+        (["cluster", "-C", "a/b", "add", "east"], "a/b"),
+        (["cluster", "add", "east", "-C", "a/b"], "a/b"),
+        (["validate"], "."),
+    ],
+)
+def test_the_directory_stands_on_either_side_of_the_command(
+    arguments: list[str],
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(arguments) == ExitCode.FINDINGS
+    assert f"no mesh.yaml in {named} or above" in capsys.readouterr().err
+
+
+def test_a_directory_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["validate", "-C", "nowhere"]) == ExitCode.USAGE
+    assert "Directory 'nowhere' does not exist" in capsys.readouterr().err
+
+
 def test_every_command_can_be_imported_and_is_in_the_help(extcp: Command) -> None:
     context = click.Context(cli.cli)
     names = cli.cli.list_commands(context)

@@ -21,17 +21,18 @@ _COMMANDS = {
 cli = commandline.group(
     commandline.Program("extcp-bot", "extcp_bot.commands", _COMMANDS),
     text="""\
-Live checks of a mesh whose repository extcp-gitops made.
+Prove that a mesh works whose repository extcp-gitops made, and let clusters join it.
 
-They read, review access and try in dry runs; they change nothing in any cluster. What nobody
-could look at is unknown, and never taken for healthy.
+The checks read, review access and try in dry runs; they change nothing in any cluster. What nobody
+could look at is unknown, and never taken for healthy. The other commands propose changes as pull
+requests, and deliver credentials from cluster to cluster; each says what it writes.
 """,
     epilog="""\b
 Examples:
   extcp-bot -C mesh check
   extcp-bot -C mesh check --cluster remote-cluster-2 --output markdown
   extcp-bot -C mesh check --serve :8080
-  extcp-bot -C mesh support-bundle
+  extcp-bot -C mesh propose remote-cluster-3 --dry-run
 """,
 )
 

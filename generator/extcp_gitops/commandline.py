@@ -61,6 +61,7 @@ class LazyGroup(click.Group):
         module = cmd_name.replace("-", "_")
         command = getattr(importlib.import_module(f"{self.program.package}.{module}"), module)
         assert isinstance(command, click.Command)  # noqa: S101 - a slip of ours, not of the user
+        _take_directory(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -84,7 +85,7 @@ class LazyGroup(click.Group):
 
 
 def group(program: Program, text: str, epilog: str) -> LazyGroup:
-    """The command line of a program, with ``-C DIR`` and ``--version``.
+    """The command line of a program, with ``--version``, and ``-C DIR`` on either side of commands.
 
     Args:
         program: Its name and commands.
@@ -100,22 +101,41 @@ def group(program: Program, text: str, epilog: str) -> LazyGroup:
         epilog=epilog,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    @click.option(
-        "-C",
-        "directory",
-        type=click.Path(exists=True, file_okay=False),
-        default=".",
+    @click.version_option(__version__, prog_name=program.name)
+    def enter() -> None:
+        pass
+
+    enter.params.insert(0, _directory_option())
+    return enter
+
+
+def _take_directory(command: click.Command) -> None:
+    """Let ``-C DIR`` stand behind a command, too, and behind those below it."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    for each in (command, *below):
+        if all("-C" not in param.opts for param in each.params):
+            each.params.append(_directory_option())
+
+
+def _directory_option() -> click.Option:
+    return click.Option(
+        ["-C", "start_directory"],
         metavar="DIR",
         help="Run as if started in DIR.",
+        expose_value=False,
+        callback=_change_directory,
     )
-    @click.version_option(__version__, prog_name=program.name)
-    @click.pass_context
-    def enter(ctx: click.Context, directory: str) -> None:
-        from pathlib import Path  # noqa: PLC0415 - --help needs none
 
-        ctx.obj = Context(Path(directory))
 
-    return enter
+def _change_directory(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
+    """Each ``-C`` starts where the one before it led, as with Git."""
+    from pathlib import Path  # noqa: PLC0415 - --help needs none
+
+    before = Path() if ctx.obj is None else ctx.obj.directory
+    if name is not None:
+        before /= name
+        click.Path(exists=True, file_okay=False).convert(str(before), param, ctx)
+    ctx.obj = Context(before)
 
 
 def run(
