@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from extcp_gitops.render.operators import WEBHOOK_PORT
 from tests.e2e.testbed.mesh import INGRESS_NAMESPACE
 from tests.e2e.testbed.pki import Authority
 
@@ -65,6 +66,25 @@ def wrong_host_in_virtual_service(stage: Stage) -> Iterator[None]:
 
     stage.change(stage.external, VIRTUAL_SERVICES, plane, f"{plane}-vs", change)
     yield
+
+
+@fault(
+    "istiod answers the API servers' webhooks after six seconds",
+    names="H10 remote-cluster-2 slow",
+    follows=("H10 remote-cluster-1 slow", DRIFT),
+    by_hand=True,
+)
+def slow_webhooks(stage: Stage) -> Iterator[None]:
+    plane, late = stage.mesh.plane.namespace, {"fixedDelay": "6s", "percentage": {"value": 100}}
+
+    def change(service: Object) -> None:
+        for route in service["spec"]["http"]:
+            if any(match.get("port") == WEBHOOK_PORT for match in route["match"]):
+                route["fault"] = {"delay": late}
+
+    stage.change(stage.external, VIRTUAL_SERVICES, plane, f"{plane}-vs", change)
+    yield
+    stage.restore()
 
 
 def _present(stage: Stage, pair: Pair) -> None:
