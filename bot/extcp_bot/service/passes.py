@@ -73,7 +73,7 @@ async def repeat(one: OnePass, status: Status, say: Callable[[str], None], gate:
     changes = Watch()
     while True:
         began = time.monotonic()
-        status.moved()
+        status.moved(PASS_LIMIT)
         before, wait = gate.writes, 0.0
         try:
             async with asyncio.timeout(PASS_LIMIT):
@@ -90,9 +90,20 @@ async def repeat(one: OnePass, status: Status, say: Callable[[str], None], gate:
                 say(line)
         finally:
             status.passes.writes += gate.writes - before
-        status.moved()
-        left = status.interval - (time.monotonic() - began)
-        await asyncio.sleep(max(left, wait, 0.0))
+        left = max(status.interval - (time.monotonic() - began), 0.0)
+        await _pause(status, left, wait)
+
+
+async def _pause(status: Status, left: float, wait: float) -> None:
+    """Wait for what is left of the interval, or for as long as a forge wants to be left alone."""
+    seconds = max(left, wait)
+    status.moved(seconds)
+    if wait > left:
+        status.passes.waits_until = time.time() + wait
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        status.passes.waits_until = 0.0
 
 
 def _note(status: Status, done: Done, seconds: float, say: Callable[[str], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot.report import prometheus
@@ -20,7 +21,7 @@ PASS_LIMIT: Final = 1_800.0
 """Seconds that one pass may take; whatever it has not done by then, the next one does."""
 
 _SLACK: Final = 120.0
-"""Seconds beyond interval and limit before a replica that acts calls itself unwell."""
+"""Seconds beyond what it allowed itself before a replica that acts calls itself unwell."""
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Passes:
         seconds: How long it took.
         open: Open proposals by their kind, as the newest complete pass left them.
         candidates: Clusters that it found beside the mesh's own.
+        waits_until: Until when the next one waits because a forge wants to be left alone, in
+            seconds since 1970; 0 where none does.
     """
 
     complete: int = 0
@@ -48,6 +51,7 @@ class Passes:
     seconds: float = 0.0
     open: Mapping[str, int] = field(default_factory=dict)
     candidates: int = 0
+    waits_until: float = 0.0
 
 
 @dataclass
@@ -65,20 +69,25 @@ class Status:
     standing: Standing = field(default_factory=Standing)
     passes: Passes = field(default_factory=Passes)
     latest: Latest = field(init=False)
-    _moved: float = field(default_factory=time.monotonic)
+    _due: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.latest = Latest(self.interval)
+        self.moved(PASS_LIMIT)
 
-    def moved(self) -> None:
-        """Note that a pass began or ended."""
-        self._moved = time.monotonic()
+    def moved(self, next_within: float) -> None:
+        """Note that a pass began or ended.
+
+        Args:
+            next_within: Seconds in which it is to end, or the next one to begin. A forge may want
+                to be left alone for longer than any pass may take, and waiting for it is no hang.
+        """
+        self._due = time.monotonic() + next_within
 
     @property
     def is_well(self) -> bool:
-        """Whether it does not hang: one that acts begins and ends passes in time."""
-        still = time.monotonic() - self._moved
-        return not self.standing.acting or still < self.interval + PASS_LIMIT + _SLACK
+        """Whether it does not hang: one that acts begins and ends passes when they are due."""
+        return not self.standing.acting or time.monotonic() < self._due + _SLACK
 
     @property
     def is_ready(self) -> bool:
@@ -91,9 +100,15 @@ class Status:
         """One line for people."""
         if self.standing.acting:
             done = f"{self.passes.complete} passes complete, {self.passes.failed} failed"
-            return f"acting; {done}{self._but(self.passes.failure)}"
+            return f"acting; {done}{self._but(self.passes.failure)}{self._but(self._waiting())}"
         holder = self.standing.holder or "nobody"
         return f"standing by; {holder} holds the lease{self._but(self.standing.trouble)}"
+
+    def _waiting(self) -> str:
+        if not self.passes.waits_until:
+            return ""
+        until = datetime.fromtimestamp(self.passes.waits_until, UTC)
+        return f"leaving the forge alone until {until.isoformat(timespec='seconds')}"
 
     @staticmethod
     def _but(trouble: str) -> str:
@@ -142,6 +157,11 @@ class Status:
                 "troubles",
                 "Proposals and clusters that the newest complete pass could not see to.",
                 len(passes.troubles),
+            ),
+            (
+                "waits_until_timestamp_seconds",
+                "Until when the forge is left alone, in seconds since 1970; 0 where it is not.",
+                passes.waits_until,
             ),
             ("candidates", "Clusters that could join the mesh.", passes.candidates),
         ):

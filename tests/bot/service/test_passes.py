@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +13,14 @@ from extcp_bot.kube.failure import NoRouteError
 from extcp_bot.service import passes
 from extcp_bot.service.gate import Gate
 from extcp_bot.service.passes import Done
+from extcp_bot.service.replica import Standing
 from extcp_bot.service.status import Status
 from extcp_gitops.errors import ExtcpError
 from tests.bot.reports import bad, mesh, report
+from tests.bot.service.clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 
 class Played:
@@ -94,6 +97,57 @@ def test_a_pass_that_fails_is_said_once_and_made_up_for(error: Exception, words:
 def test_a_pass_that_fails_leaves_what_the_last_complete_one_knew() -> None:
     own = Played(Done(open={"addition": 1}), ForgeError("it is away", "wait")).status.passes
     assert (own.open, own.failure, own.failed) == ({"addition": 1}, "it is away; wait", 1)
+
+
+@asynccontextmanager
+async def pausing(status: Status, end: Done | ForgeError) -> AsyncIterator[None]:
+    """After a pass that came to ``end``, and before the next one."""
+
+    async def one(gate: Gate) -> Done:
+        gate.require_open()
+        if isinstance(end, ForgeError):
+            raise end
+        return end
+
+    task = asyncio.ensure_future(passes.repeat(one, status, lambda _: None, Gate()))
+    await asyncio.sleep(0)  # a pass that waits for nothing is over then
+    assert status.passes.complete + status.passes.failed == 1
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.mark.parametrize(
+    "end",
+    [Done(wait=2_700), ForgeError("asked too much", "wait", 403, retry_after=2_700)],
+    ids=["a complete pass", "a failed one"],
+)
+def test_to_leave_the_forge_alone_for_long_is_no_hang(
+    monkeypatch: pytest.MonkeyPatch, end: Done | ForgeError
+) -> None:
+    clock = Clock(monkeypatch)
+    status = Status(300, Standing(acting=True))
+
+    async def scene() -> None:
+        async with pausing(status, end):
+            assert "leaving the forge alone until" in status.words()
+            clock.now += 2_600
+            assert status.is_well
+            clock.now += 600  # the wait is over, and no pass has begun
+            assert not status.is_well
+
+    asyncio.run(scene())
+    assert "leaving the forge alone" not in status.words()
+
+
+def test_a_wait_that_is_over_before_the_next_pass_is_not_spoken_of() -> None:
+    status = Status(300, Standing(acting=True))
+
+    async def scene() -> None:
+        async with pausing(status, Done(wait=60)):
+            assert "leaving the forge alone" not in status.words()
+
+    asyncio.run(scene())
 
 
 def test_what_a_pass_could_not_do_is_said_while_it_is_new() -> None:

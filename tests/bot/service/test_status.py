@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import TYPE_CHECKING
 
 from extcp_bot.service.replica import Standing
 from extcp_bot.service.status import PASS_LIMIT, Passes, Status
 from extcp_gitops import __version__
 from tests.bot.reports import bad, mesh, report
+from tests.bot.service.clock import Clock
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def metrics(status: Status) -> str:
@@ -27,15 +32,34 @@ def test_a_replica_that_acts_with_trouble() -> None:
     assert status.words().endswith("0 passes complete, 1 failed; the forge is away")
 
 
-def test_a_replica_that_hangs() -> None:
-    status = Status(60, Standing(acting=True), _moved=-PASS_LIMIT - 1_000)
-    assert not status.is_well
-    status.moved()
-    assert status.is_well
+def test_a_replica_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    status = Status(60, Standing(acting=True))
+    seen = [status.is_well]
+    clock.now += PASS_LIMIT + 1_000
+    seen.append(status.is_well)
+    status.moved(60)
+    seen.append(status.is_well)
+    clock.now += 1_000
+    seen.append(status.is_well)
+    assert seen == [True, False, True, False]
 
 
-def test_a_replica_that_stands_by_does_not_hang() -> None:
-    status = Status(60, Standing(holder="other"), _moved=-PASS_LIMIT - 1_000)
+def test_a_replica_that_leaves_the_forge_alone() -> None:
+    own = Passes(complete=1, failed=1, failure="asked too much", waits_until=1_800_000_000)
+    status = Status(60, Standing(acting=True), own)
+    assert status.words() == (
+        "acting; 1 passes complete, 1 failed; asked too much; "
+        "leaving the forge alone until 2027-01-15T08:00:00+00:00"
+    )
+    lines = metrics(status).splitlines()
+    assert "extcp_bot_waits_until_timestamp_seconds 1800000000" in lines
+
+
+def test_a_replica_that_stands_by_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    status = Status(60, Standing(holder="other"))
+    clock.now += PASS_LIMIT + 1_000
     assert (status.is_well, status.is_ready) == (True, True)
     assert status.words() == "standing by; other holds the lease"
 
