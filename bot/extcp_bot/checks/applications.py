@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from extcp_gitops.inventory.model import Inventory
 
 TOLERANCE: Final = timedelta(minutes=10)
-"""How long Argo CD may take to see what was merged; it looks every three minutes by default."""
+"""How long Argo CD may take to see what was merged; it looks every three minutes by default.
 
+As long it may take to apply what it has seen."""
+
+_RUNNING: Final = "Running"
 _FAILED: Final = frozenset({"Failed", "Error"})
-_BROKEN: Final = frozenset({"Degraded", "Missing"})
+_MISSING: Final = "Missing"
+_BROKEN: Final = frozenset({"Degraded", _MISSING})
 _EXACT: Final = ("ignoreDifferences", "syncPolicy", "source", "destination")
 _FILE: Final = "argocd/applications.yaml"
 _ROOT_FILE: Final = "argocd/application.yaml"
@@ -31,12 +35,14 @@ _NAMED: Final = 3
 _SHORT: Final = 12
 
 _REFRESH: Final = (
-    "kubectl --context {argocd} --namespace {argocd_namespace} annotate application {application} "
+    "kubectl --context {argocd} --namespace {argocd_namespace} annotate "
+    "applications.argoproj.io {application} "
     "argocd.argoproj.io/refresh=normal --overwrite"
 )
 _APPLY: Final = "kubectl --context {argocd} apply --server-side --force-conflicts --filename {file}"
 _NO_FINALIZER: Final = (
-    "kubectl --context {argocd} --namespace {argocd_namespace} patch application {application} "
+    "kubectl --context {argocd} --namespace {argocd_namespace} patch "
+    "applications.argoproj.io {application} "
     '--type merge --patch \'{{"metadata":{{"finalizers":null}}}}\''
 )
 _SEE: Final = "see what Argo CD says of it, mend that in the repository, and have it look again"
@@ -213,9 +219,20 @@ def is_late(target: Target, found: Application) -> bool:
     return found.looked is None or target.fleet.now() - found.looked > TOLERANCE
 
 
-def in_order(each: Wanted, found: Application) -> Observation:
+def is_syncing(target: Target, found: Application) -> bool:
+    """Whether Argo CD applies something, and has not for too long.
+
+    From the moment on at which it sees a merge it shows the new commit and what is not live yet.
+    """
+    if found.phase != _RUNNING or found.started is None:
+        return False
+    return target.fleet.now() - found.started <= TOLERANCE
+
+
+def in_order(target: Target, each: Wanted, found: Application) -> Observation:
     """What is said of an Application without a problem."""
-    return healthy(each.place, f"{found.sync} and {found.health} at {found.revision[:_SHORT]}")
+    said = f"{found.sync} and {found.health} at {found.revision[:_SHORT]}"
+    return healthy(each.place, f"{said}, a sync runs" if is_syncing(target, found) else said)
 
 
 def some(several: Sequence[str]) -> str:
@@ -271,14 +288,17 @@ def _of_sync(target: Target, each: Wanted, found: Application) -> Iterator[Obser
     elif found.phase in _FAILED:
         said = f"{found.phase}: {some([*found.failed, found.message])}"
         yield _at(SYNC_FAILED, target, each, "operationState", found=said, wanted="Succeeded")
-    elif found.sync != argocd.SYNCED:
+    elif found.sync != argocd.SYNCED and not is_syncing(target, found):
         said = f"{found.sync or 'never compared'}: {some([*found.out_of_sync, *found.failed])}"
         yield _at(OUT_OF_SYNC, target, each, "sync", found=said.rstrip(": "), wanted=argocd.SYNCED)
 
 
 def _of_health(target: Target, each: Wanted, found: Application) -> Iterator[Observation]:
     if found.health != argocd.HEALTHY:
-        problem = DEGRADED if found.health in _BROKEN else NOT_YET_HEALTHY
+        # What a sync brings anew is missing until it is there.
+        is_coming = found.health == _MISSING and is_syncing(target, found)
+        is_broken = found.health in _BROKEN and not is_coming
+        problem = DEGRADED if is_broken else NOT_YET_HEALTHY
         said = f"{found.health or 'unknown'}: {found.health_message}".rstrip(": ")
         yield _at(problem, target, each, "health", found=said, wanted=argocd.HEALTHY)
 

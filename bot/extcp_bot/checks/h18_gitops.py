@@ -102,6 +102,8 @@ async def look(target: Target) -> AsyncIterator[Observation]:
     plane's namespace, on the external one also istiod, the gateway, and the way between them. In a
     mesh of more than 25 clusters that is done for the external cluster and for the first 25 that
     Argo CD finds out of sync, for a thousand builds take longer than all other checks together.
+    While Argo CD syncs, for ten minutes at most, what is live is neither the old nor the new, and
+    is not compared.
 
     The main branch is what this checkout knows of it: origin's as last fetched, else the local one,
     else the working tree. User reports: argo-cd#1487, #9227, #18480, #25447.
@@ -124,7 +126,7 @@ async def _applications(target: Target) -> AsyncIterator[Observation]:
         for seen in wrong:
             yield seen
         if application and not wrong:
-            yield applications.in_order(each, application)
+            yield applications.in_order(target, each, application)
 
 
 async def _objects(target: Target) -> AsyncIterator[Observation]:
@@ -133,6 +135,9 @@ async def _objects(target: Target) -> AsyncIterator[Observation]:
     own = applications.own(target, main)
     found = (await _applications_or_none(fleet)).get(own.name)
     place = f"objects of {target.cluster.name}"
+    if found is not None and applications.is_syncing(target, found):
+        yield healthy(place, "not compared while Argo CD's sync runs")
+        return
     is_synced = found is not None and found.sync == argocd.SYNCED
     if len(fleet.inventory.clusters) > _MOST_BUILDS and not target.is_external:
         if is_synced:

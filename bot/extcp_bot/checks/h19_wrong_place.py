@@ -78,6 +78,6 @@ def _no_effect(target: Target, found: Found) -> Observation:
         found=found.words,
         wanted="none",
         of_object=namespace,
-        resource=found.kind.resource,
+        resource=f"{found.kind.resource}.{found.kind.group}",
         name=name,
     )

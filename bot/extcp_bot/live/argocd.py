@@ -48,6 +48,7 @@ class Application:
         health: ``Healthy``, ``Progressing``, ``Degraded`` and so on.
         health_message: Why, where Argo CD says so.
         phase: Of the last operation: ``Succeeded``, ``Running``, ``Failed``, ``Error``.
+        started: When that operation began; None where it does not say.
         message: Of the last operation.
         conditions: Errors and warnings.
         out_of_sync: Resources that are not as Git says; the first of many.
@@ -63,6 +64,7 @@ class Application:
     health: str
     health_message: str
     phase: str
+    started: datetime | None
     message: str
     conditions: tuple[Condition, ...]
     out_of_sync: tuple[str, ...]
@@ -118,7 +120,9 @@ def _kept(item: Object) -> Object:
             "health": status.get("health"),
             "reconciledAt": status.get("reconciledAt"),
             "conditions": status.get("conditions"),
-            "operationState": {name: operation.get(name) for name in ("phase", "message")},
+            "operationState": {
+                name: operation.get(name) for name in ("phase", "startedAt", "message")
+            },
             "out of sync": [_title(each) for each in resources if _is_out_of_sync(each)],
             "failed": [
                 f"{_title(each)}: {fields.string(each.get('message'))}"
@@ -153,6 +157,7 @@ def _application(item: Object) -> Application:
         fields.string(health.get("status")),
         fields.string(health.get("message")),
         fields.string(status["operationState"]["phase"]),
+        times.parse(status["operationState"]["startedAt"]),
         fields.string(status["operationState"]["message"]),
         tuple(
             Condition(fields.string(each.get("type")), fields.string(each.get("message")))

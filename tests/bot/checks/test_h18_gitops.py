@@ -26,7 +26,7 @@ WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 INJECTOR = f"{WEBHOOKS}/istio-sidecar-injector-{PLANE}"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{PLANE}/deployments"
 REFRESH = (
-    f"kubectl --context {EXTERNAL} --namespace argocd annotate application {APP} "
+    f"kubectl --context {EXTERNAL} --namespace argocd annotate applications.argoproj.io {APP} "
     "argocd.argoproj.io/refresh=normal --overwrite"
 )
 
@@ -96,7 +96,7 @@ def test_a_cascading_finalizer_can_be_taken_away(healthy_mesh: World, suffix: st
     found = one(healthy_mesh)
     assert (found.problem, found.found) == ("cascades", finalizer)
     assert found.command == (
-        f"kubectl --context {EXTERNAL} --namespace argocd patch application {APP} "
+        f"kubectl --context {EXTERNAL} --namespace argocd patch applications.argoproj.io {APP} "
         """--type merge --patch '{"metadata":{"finalizers":null}}'"""
     )
 
@@ -220,6 +220,44 @@ def test_health_is_that_of_what_was_deployed(
     found = one(healthy_mesh)
     assert (found.problem, found.severity) == (problem, severity)
     assert found.found == f"{health or 'unknown'}: why"
+
+
+def syncing(mesh: World, started: object, cluster: str = SECOND) -> None:
+    """Argo CD applies a merge, of which it has brought nothing yet."""
+    status = application(mesh, f"mesh1.{cluster}")["status"]
+    status["sync"]["status"] = "OutOfSync"
+    status["health"] = {"status": "Missing"}
+    status["operationState"] = {"phase": "Running", "startedAt": started, "message": ""}
+    del mesh.servers[cluster].objects[INJECTOR]
+
+
+def minutes_ago(mesh: World, minutes: int) -> str:
+    return (mesh.fleet.now() - timedelta(minutes=minutes)).isoformat()
+
+
+def test_what_a_running_sync_has_yet_to_bring_is_no_error(healthy_mesh: World) -> None:
+    syncing(healthy_mesh, minutes_ago(healthy_mesh, 9))
+    found = {each.looked_at: each for each in healthy_mesh.check(CODE, SECOND)}
+    health = found.pop(f"Application {APP}, health")
+    assert (health.problem, health.severity) == ("not-yet-healthy", Severity.WARNING)
+    assert {each.state for each in found.values()} == {State.HEALTHY}
+    objects = found[f"objects of {SECOND}"]
+    assert objects.found == "not compared while Argo CD's sync runs"
+
+
+def test_a_sync_that_runs_is_told_of_an_application_in_order(healthy_mesh: World) -> None:
+    syncing(healthy_mesh, minutes_ago(healthy_mesh, 1))
+    application(healthy_mesh)["status"]["health"] = {"status": "Healthy"}
+    said = {each.looked_at: each.found for each in healthy_mesh.check(CODE, SECOND)}
+    assert said[f"Application {APP}"].startswith("OutOfSync and Healthy at ")
+    assert said[f"Application {APP}"].endswith(", a sync runs")
+
+
+@pytest.mark.parametrize("minutes", [11, None])
+def test_a_sync_that_does_not_end_excuses_nothing(healthy_mesh: World, minutes: int | None) -> None:
+    syncing(healthy_mesh, minutes and minutes_ago(healthy_mesh, minutes))
+    found = {each.problem for each in wrong(healthy_mesh)}
+    assert found == {"out-of-sync", "degraded", "drift"}
 
 
 @pytest.mark.parametrize("status", [{}, {"sync": {"status": 1}, "health": {}, "resources": {}}])

@@ -34,7 +34,8 @@ def test_what_nobody_reads_is_named_by_kind(healthy_mesh: World) -> None:
     assert (services.found, policies.found) == ("sample/a, sample/b", "sample/deny-all")
     assert CONFIG in services.remedy
     assert services.command == (
-        f"kubectl --context {SECOND} --namespace sample get virtualservices a --output=yaml"
+        f"kubectl --context {SECOND} --namespace sample "
+        "get virtualservices.networking.istio.io a --output=yaml"
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,6 +55,7 @@ def test_what_argocd_says_of_an_application(mesh: World) -> None:
             ],
             "operationState": {
                 "phase": "Failed",
+                "startedAt": "2026-01-01T00:00:00Z",
                 "message": "m",
                 "syncResult": {
                     "resources": [
@@ -78,6 +80,7 @@ def test_what_argocd_says_of_an_application(mesh: World) -> None:
         "Failed",
         "m",
     )
+    assert found.started == datetime(2026, 1, 1, tzinfo=UTC)
     assert (found.health, found.health_message) == ("Degraded", "why")
     assert found.looked is not None
     assert [each.message for each in found.errors] == ["a"]
