@@ -97,12 +97,35 @@ def test_links_and_pipes_are_not_read(tmp_path: Path, path: str) -> None:
         read(tmp_path)
 
 
-def test_a_linked_directory_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("directory", ["clusters", "clusters/remote-cluster-2"])
+def test_a_linked_directory_is_named_and_not_read(tmp_path: Path, directory: str) -> None:
     write(tmp_path, meshes.mesh())
-    (tmp_path / "clusters").rename(tmp_path / "elsewhere")
-    (tmp_path / "clusters").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ExtcpError, match="EXTCP-I011"):
+    (tmp_path / directory).rename(tmp_path / "elsewhere")
+    (tmp_path / directory).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ExtcpError, match="EXTCP-I011 is a symbolic link") as error:
         read(tmp_path)
+    assert error.value.findings[0].file == directory
+
+
+def test_the_repository_itself_may_be_behind_a_link(tmp_path: Path) -> None:
+    write(tmp_path / "mesh", meshes.mesh())
+    (tmp_path / "link").symlink_to("mesh")
+    assert read(tmp_path / "link") == read(tmp_path / "mesh") == meshes.mesh()
+
+
+def test_what_a_removed_cluster_left_waits_for_the_next_of_its_name(tmp_path: Path) -> None:
+    path = "clusters/remote-cluster-2/cluster.yaml"
+    write(tmp_path, {**meshes.mesh({path: None}), CUSTOM: b"kind: Component\n"})
+    files = read(tmp_path)
+    assert CUSTOM in files
+    assert "remote-cluster-2" not in load(files).inventory.by_name
+    again = load(files | {path: meshes.mesh()[path]}).inventory
+    assert again.by_name["remote-cluster-2"].custom
+
+
+def test_what_no_cluster_uses_need_not_be_right() -> None:
+    files = meshes.mesh({"clusters/remote-cluster-2/cluster.yaml": None, CUSTOM: "kind: Other\n"})
+    assert len(load(files).inventory.clusters) == 2
 
 
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:

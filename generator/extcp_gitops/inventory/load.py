@@ -84,37 +84,45 @@ def no_mesh(where: str) -> ExtcpError:
 def read(root: Path) -> dict[str, bytes]:
     """Read a person's files: mesh, clusters, and whether they have ``custom`` or ``credential``.
 
+    What a removed cluster has left in its directory is read, too, for the cluster that may get
+    its name.
+
     Args:
-        root: The repository.
+        root: The repository; may be a link itself.
 
     Returns:
         Contents by path.
 
     Raises:
-        ExtcpError: For a file that is a symlink, not a regular file, or cannot be read.
+        ExtcpError: For a file that is a symlink, or behind one, not a regular file, or cannot be
+            read.
     """
-    files = {}
-    if os.path.lexists(root / schema.MESH_FILE):
-        files[schema.MESH_FILE] = _content(root, schema.MESH_FILE)
+    paths = [schema.MESH_FILE]
+    for directory in directories(root):
+        own = (schema.CLUSTER_FILE, _CUSTOM, _CREDENTIAL)
+        paths += [f"{_CLUSTERS}/{directory}/{name}" for name in own]
+    return {path: _content(root, path) for path in paths if os.path.lexists(root / path)}
+
+
+def directories(root: Path) -> list[str]:
+    """Names of all that is below ``clusters/``, whether it is a cluster or not.
+
+    Raises:
+        ExtcpError: EXTCP-I011 where ``clusters`` is a link.
+    """
+    _require_no_link(root, _CLUSTERS)
     clusters = root / _CLUSTERS
-    if clusters.is_symlink():
-        raise _not_a_file(_CLUSTERS)
-    if clusters.is_dir():
-        for directory in sorted(os.listdir(clusters)):  # noqa: PTH208 - names are all we need
-            path = f"{_CLUSTERS}/{directory}/{schema.CLUSTER_FILE}"
-            if os.path.lexists(root / path):
-                files[path] = _content(root, path)
-                for more in (_CUSTOM, _CREDENTIAL):
-                    kustomization = f"{_CLUSTERS}/{directory}/{more}"
-                    if os.path.lexists(root / kustomization):
-                        files[kustomization] = _content(root, kustomization)
-    return files
+    return sorted(os.listdir(clusters)) if clusters.is_dir() else []  # noqa: PTH208 - names only
 
 
 def _content(root: Path, path: str) -> bytes:
+    for directory in PurePosixPath(path).parents[-2::-1]:
+        _require_no_link(root, str(directory))
     file = root / path
-    if file.is_symlink() or file.parent.is_symlink() or not file.is_file():
-        raise _not_a_file(path)
+    if file.is_symlink() or not file.is_file():
+        raise ExtcpError.of(
+            "EXTCP-I011", "is not a regular file", "replace it with a file of this repository", path
+        )
     try:
         with file.open("rb") as stream:
             return stream.read(MAX_FILE_BYTES + 1)
@@ -124,10 +132,15 @@ def _content(root: Path, path: str) -> bytes:
         ) from error
 
 
-def _not_a_file(path: str) -> ExtcpError:
-    return ExtcpError.of(
-        "EXTCP-I011", "is not a regular file", "replace it with a file of this repository", path
-    )
+def _require_no_link(root: Path, directory: str) -> None:
+    """What is behind a link may lie anywhere, and Argo CD would not find it."""
+    if (root / directory).is_symlink():
+        raise ExtcpError.of(
+            "EXTCP-I011",
+            "is a symbolic link",
+            "replace it with a directory of this repository",
+            directory,
+        )
 
 
 def load(files: Mapping[str, bytes]) -> Loaded:
@@ -147,8 +160,9 @@ def load(files: Mapping[str, bytes]) -> Loaded:
     findings: list[Finding] = []
     documents: dict[str, Document] = {}
     for path, raw in files.items():
-        if path.endswith(_CUSTOM):
-            findings.extend(_custom(path, raw))
+        if path.endswith(f"/{_CUSTOM}"):
+            if f"{path.removesuffix(_CUSTOM)}{schema.CLUSTER_FILE}" in files:
+                findings.extend(_custom(path, raw))
         elif not _is_of_credential(path):  # what it builds to, ``validate`` looks at
             _parse(path, raw, documents, findings)
     if findings:
@@ -239,6 +253,7 @@ def _bot(data: dict[str, Any]) -> Bot:
             token_secret=pod["tokenSecret"],
             namespace=pod.get("namespace", DEFAULT_BOT_NAMESPACE),
             kubeconfig_secret=pod.get("kubeconfigSecret"),
+            forge_api_url=pod.get("forgeApiUrl"),
         ),
     )
 
