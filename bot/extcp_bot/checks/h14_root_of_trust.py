@@ -80,8 +80,13 @@ CACERTS_MISSING = Problem(
 CACERTS_UNEXPECTED = Problem(
     "cacerts-unexpected",
     "The repository takes the CA for one that istiod makes itself, and there is a plugged-in one.",
-    "set certificateAuthority.type of the control plane to plugged-in in mesh.yaml, or delete the "
-    "Secret cacerts before istiod's next start",
+    "set certificateAuthority.type of the control plane to plugged-in in mesh.yaml, and pin its "
+    "root. Where it has the published root, istiod signs with it: without it the next start makes "
+    "a new root, which no workload trusts. Only where it has another root, and nobody wants it, "
+    "delete it before istiod's next start. Which it has is shown by",
+    "kubectl --context {external} --namespace {namespace} get secret cacerts "
+    "--output 'go-template={{{{base64decode "
+    """(or (index .data "root-cert.pem") (index .data "ca.crt"))}}}}'""",
     severity=Severity.WARNING,
 )
 MESH_ID = Problem(
@@ -197,7 +202,9 @@ async def _authority(target: Target) -> AsyncIterator[Observation]:
     )
     place, ca = f"Secret {namespace}/{PLUGGED_IN}", target.plane.ca
     if secrets and ca.type is CAType.SELF_SIGNED:
-        yield CACERTS_UNEXPECTED.at(target, place, found="one", wanted="none")
+        published = certificates.named(_parsed(await mesh_root.published(target)))
+        found = f"one, beside the published root {published}"
+        yield CACERTS_UNEXPECTED.at(target, place, found=found, wanted="none")
     elif not secrets and ca.type is CAType.PLUGGED_IN:
         yield CACERTS_MISSING.at(target, place, found="none", wanted="one")
     else:

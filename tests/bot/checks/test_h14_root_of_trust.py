@@ -162,6 +162,21 @@ def test_a_plugged_in_ca_that_nobody_knows_of_is_a_warning(healthy_mesh: World) 
     assert (found.problem, found.severity) == ("cacerts-unexpected", Severity.WARNING)
 
 
+def test_a_ca_that_istiod_may_sign_with_is_not_taken_away(healthy_mesh: World) -> None:
+    plug_in(healthy_mesh)
+    found = unhealthy(healthy_mesh)
+    assert "Example Mesh Root" in found.found
+    declared, _, deletion = found.remedy.partition("Only where it has another root")
+    assert "plugged-in in mesh.yaml, and pin its root" in declared
+    assert "delete" not in declared
+    assert "delete it" in deletion
+    assert found.command == (
+        f"kubectl --context external-cluster --namespace {PLANE} get secret cacerts "
+        "--output 'go-template={{base64decode "
+        """(or (index .data "root-cert.pem") (index .data "ca.crt"))}}'"""
+    )
+
+
 @pytest.mark.parametrize(("told", "found"), [({"meshId": "mesh2"}, "mesh2"), ({}, "none")])
 def test_another_mesh_id_is_named(healthy_mesh: World, told: dict[str, str], found: str) -> None:
     say(healthy_mesh, "external-cluster", defaultConfig=told)
