@@ -165,9 +165,10 @@ def test_where_the_bot_runs() -> None:
     inside = f"{FORGE}bot:\n  inCluster:\n    image: {IMAGE}\n    tokenSecret: forge\n"
     found = load(meshes.mesh({"mesh.yaml": inside})).inventory.mesh.bot
     assert found == Bot(None, InClusterBot(IMAGE, "forge", "extcp-bot"))
-    more = f"{inside}    namespace: tools\n    kubeconfigSecret: clusters\n"
+    api = "https://api.example.com:8443/v1"
+    more = f"{inside}    namespace: tools\n    kubeconfigSecret: clusters\n    forgeApiUrl: {api}\n"
     found = load(meshes.mesh({"mesh.yaml": more})).inventory.mesh.bot
-    assert found.in_cluster == InClusterBot(IMAGE, "forge", "tools", "clusters")
+    assert found.in_cluster == InClusterBot(IMAGE, "forge", "tools", "clusters", api)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,9 @@ def test_where_the_bot_runs() -> None:
         "inCluster: {image: registry.example.com/extcp-bot:latest, tokenSecret: forge}",
         f"inCluster: {{image: {IMAGE}}}",
         f"inCluster: {{image: {IMAGE}, tokenSecret: forge, token: canary}}",
+        f"inCluster: {{image: {IMAGE}, tokenSecret: forge, forgeApiUrl: http://example.com}}",
+        f"inCluster: {{image: {IMAGE}, tokenSecret: forge, forgeApiUrl: https://a:b@example.com}}",
+        f"inCluster: {{image: {IMAGE}, tokenSecret: forge, forgeApiUrl: https://example.com/?a=b}}",
     ],
 )
 def test_a_bot_that_cannot_be(line: str) -> None:

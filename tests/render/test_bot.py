@@ -156,6 +156,13 @@ def test_it_is_told_of_its_repository_and_of_no_token() -> None:
     assert not {"EXTCP_FORGE_TOKEN", "KUBECONFIG"} & names
 
 
+def test_it_is_told_of_an_api_at_another_address() -> None:
+    api = "https://api.example.com/v1"
+    (container,) = pod_of(objects(replace(BY_ARGOCD, forge_api_url=api)), "extcp-bot")["containers"]
+    command = container["command"]
+    assert command[command.index("--forge-api") + 1] == api
+
+
 def test_with_a_kubeconfig_its_account_may_hold_the_lease_and_nothing_else() -> None:
     found = objects(BY_KUBECONFIG)
     (container,) = pod_of(found, "tools")["containers"]

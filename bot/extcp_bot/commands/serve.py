@@ -31,7 +31,7 @@ class Lease(ServiceAccount):
 Examples:
   extcp-bot -C mesh serve
   extcp-bot serve --listen 0.0.0.0:8080 --lease extcp-bot/extcp-bot --from-argocd --in-cluster \\
-      --repository https://git.example.com/mesh.git --forge gitea
+      --repository https://git.example.com/platform/mesh.git --forge gitea
 """
 )
 @options.reaches_all
@@ -75,6 +75,12 @@ Examples:
     help="With --repository: its forge.",
 )
 @click.option(
+    "--forge-api",
+    metavar="URL",
+    help="With --repository: base URL of the forge's API, where it is not where the repository is. "
+    "What is proposed goes by apiUrl in bot.yaml.",
+)
+@click.option(
     "--forge-ca",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="PATH",
@@ -93,6 +99,7 @@ def serve(
     repository: str | None,
     branch: str,
     forge: str | None,
+    forge_api: str | None,
     forge_ca: Path | None,
 ) -> int:
     """Reconcile again and again: prove the mesh, propose what follows, see it through.
@@ -111,5 +118,9 @@ def serve(
         raise click.UsageError("--lease-context is for --lease.")
     if (repository is None) != (forge is None):
         raise click.UsageError("--repository and --forge go together.")
-    origin = Origin(repository, branch, Forge(forge), forge_ca) if repository and forge else None
+    if forge_api is not None and repository is None:
+        raise click.UsageError("--forge-api is for --repository.")
+    origin = None
+    if repository and forge:
+        origin = Origin(repository, branch, Forge(forge), forge_api, forge_ca)
     return Serving(plan, istioctl, interval, origin, lease, lease_context).run(listen)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot import threads
+from extcp_bot.forge.address import address
 from extcp_bot.forge.open import open_forge
 from extcp_gitops.gitremote import Remote
 from extcp_gitops.giturl import parse_url
@@ -28,12 +29,15 @@ class Origin:
     """Where a repository is.
 
     Raises:
-        ExtcpError: The URL is none that Git may be given (EXTCP-G001 to EXTCP-G003).
+        ExtcpError: The URL is none that Git may be given (EXTCP-G001 to EXTCP-G003), or that of
+            the API none that a token may go to (EXTCP-F002).
 
     Attributes:
         url: As Git takes it, without a credential.
         branch: To be cloned.
         forge: Its forge.
+        api_url: Of the forge's API, where it is not at its usual place. ``bot.yaml``, which says so
+            too, is only known once the repository is here.
         roots: PEM file with the roots of the forge's certificate; where there is no such file,
             those of the machine.
     """
@@ -41,10 +45,13 @@ class Origin:
     url: str
     branch: str
     forge: Forge
+    api_url: str | None = None
     roots: Path | None = None
 
     def __post_init__(self) -> None:
         parse_url(self.url)
+        if self.api_url is not None:
+            address(self.forge, self.url, self.api_url)
 
     async def clone(self, directory: Path) -> None:
         """Clone its newest commit, with the credential that the environment holds.
@@ -59,7 +66,7 @@ class Origin:
         roots = self.roots if self.roots and self.roots.is_file() else None
         credential = None
         if self.url.startswith(_OVER_HTTP):  # over SSH, Git has keys of its own
-            forge = open_forge(self.forge, self.url, os.environ, roots=roots)
+            forge = open_forge(self.forge, self.url, os.environ, api_url=self.api_url, roots=roots)
             try:
                 credential = await forge.git_credential()
             finally:

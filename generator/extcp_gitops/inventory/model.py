@@ -198,12 +198,14 @@ class InClusterBot:
         kubeconfig_secret: Secret beside it whose key ``config`` is a kubeconfig with a context for
             each cluster. Without one, clusters are reached by the cluster Secrets of an Argo CD
             that runs in the external cluster, too.
+        forge_api_url: Of the forge's API, where that is not where the repository is.
     """
 
     image: str
     token_secret: str
     namespace: str = DEFAULT_BOT_NAMESPACE
     kubeconfig_secret: str | None = None
+    forge_api_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,14 @@ _BOT = _record(
                     "Secret with a kubeconfig under the key 'config', with a context for each "
                     "cluster. Without it, Argo CD has to run in the external cluster."
                 ),
+                "forgeApiUrl": _text(
+                    "Base URL of the forge's API, where that is not where the repository is; say "
+                    "the same as forge.apiUrl in bot.yaml.",
+                    r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
+                    r"(/[A-Za-z0-9._~-]+)*/?",
+                    "https://HOST/PATH, without a user, a query or a fragment",
+                    1024,
+                ),
             },
             ("image", "tokenSecret"),
         ),

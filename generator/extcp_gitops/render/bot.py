@@ -58,6 +58,7 @@ def files(inventory: Inventory) -> dict[str, str | list[Object]]:
         "url": repository.url,
         "branch": repository.branch,
         "forge": repository.forge.value,
+        "forge_api": pod.forge_api_url,
         "token_secret": pod.token_secret,
         "kubeconfig_secret": pod.kubeconfig_secret,
         "by_argocd": pod.kubeconfig_secret is None,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.bot.proposals.desk import Desk
     from tests.gitea import Gitea
 
-REPOSITORY = ("--repository", "https://git.example.com/mesh.git")
+REPOSITORY = ("--repository", "https://git.example.com/platform/mesh.git")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ REPOSITORY = ("--repository", "https://git.example.com/mesh.git")
         (["--lease", "extcp-bot"], "'extcp-bot' is not NAMESPACE/NAME"),
         (REPOSITORY, "--repository and --forge go together"),
         (["--forge", "gitea"], "--repository and --forge go together"),
+        (["--forge-api", "https://git.example.com/api"], "--forge-api is for --repository"),
         ([*REPOSITORY, "--forge", "none"], "'none' is not one of"),
         (["--listen", "80"], "'80' is not [HOST]:PORT"),
         (["--interval", "0"], "0 is not in the range"),
@@ -50,6 +51,12 @@ def test_a_url_with_a_credential_is_refused_and_not_repeated(bot: Bot) -> None:
     assert bot("serve", "--repository", url, "--forge", "gitea") == 1
     assert "EXTCP-G002" in bot.err
     assert "secret-of-ada" not in bot.out + bot.err
+
+
+def test_an_api_that_no_token_may_go_to_is_refused(bot: Bot) -> None:
+    api = ("--forge-api", "http://git.example.com/api/v1")
+    assert bot("serve", *REPOSITORY, "--forge", "gitea", *api) == 1
+    assert "EXTCP-F002" in bot.err
 
 
 def test_outside_of_a_repository_it_says_so(bot: Bot) -> None:
