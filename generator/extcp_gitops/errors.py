@@ -6,8 +6,18 @@ wrong and one that says how to mend it. Everything else is a bug and exits with 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from extcp_gitops.terminal import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_QUOTED = "\n  "
 
 
 class ExitCode(enum.IntEnum):
@@ -66,9 +76,12 @@ class Finding:
         return (self.file, self.line, self.column, self.code, self.message)
 
     def __str__(self) -> str:
-        place = f"{self.location}: " if self.location else ""
+        """What is wrong and where, for a person; nothing in it that a terminal would obey."""
+        place = f"{visible(self.location)}: " if self.location else ""
         label = "warning: " if self.severity is Severity.WARNING else ""
-        return f"{place}{self.code} {label}{self.message}"
+        # Lines that are quoted from a program are indented; no other may look like one of ours.
+        message = _QUOTED.join(map(visible, self.message.split(_QUOTED)))
+        return f"{place}{self.code} {label}{message}"
 
     def as_json(self) -> dict[str, str | int]:
         """The finding for ``--output json``; keys as in the class."""
@@ -109,3 +122,18 @@ class CouldNotTellError(ExtcpError):
     """A tool or a route is missing, so the answer is neither yes nor no."""
 
     exit_code = ExitCode.COULD_NOT_TELL
+
+
+@contextlib.contextmanager
+def telling(*codes: str) -> Iterator[None]:
+    """Where a yes or no is asked for, an error that leaves it open is a ``CouldNotTellError``.
+
+    Args:
+        codes: What the codes of such errors begin with.
+    """
+    try:
+        yield
+    except ExtcpError as error:
+        if not error.findings[0].code.startswith(codes):
+            raise
+        raise CouldNotTellError(*error.findings) from error

@@ -22,7 +22,7 @@ def test_exit_codes() -> None:
 
 def test_titles_are_safe_to_print() -> None:
     assert ADDED.title == "Service n/a"
-    assert REMOVED.title == "Namespace b?[31m"
+    assert REMOVED.title == r"Namespace b\x1b[31m"
 
 
 def test_counts_leave_out_what_is_none() -> None:

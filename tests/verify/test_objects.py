@@ -41,7 +41,7 @@ def test_objects_without_the_usual_fields_have_empty_ones() -> None:
 
 def test_titles_hold_no_control_characters() -> None:
     (odd,) = Reader().read('kind: Pod\nmetadata: {name: "a\\e[31mb"}\n')
-    assert str(odd) == "Pod a?[31mb"
+    assert str(odd) == r"Pod a\x1b[31mb"
 
 
 def test_the_group_is_what_stands_before_the_version() -> None:

@@ -50,5 +50,5 @@ def test_what_argo_cd_would_take_for_a_cluster_is_found(tmp_path: Path) -> None:
         },
     )
     found = list(strays.check(tmp_path, inventory))
-    assert [finding.file for finding in found] == ["clusters/stray", "clusters/stray?[31m"]
+    assert [finding.file for finding in found] == ["clusters/stray", r"clusters/stray\x1b[31m"]
     assert {finding.code for finding in found} == {"EXTCP-V006"}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from extcp_gitops.terminal import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -39,9 +41,14 @@ class Context:
         report(findings)
 
 
-def report(findings: Iterable[Finding]) -> None:
-    """Findings on standard error, in colour on a terminal."""
+def report(findings: Iterable[Finding], *, err: bool = True) -> None:
+    """Findings for a person, in colour on a terminal.
+
+    Args:
+        findings: To show, in this order.
+        err: On standard error; on standard output where they are what was asked for.
+    """
     for finding in findings:
         colour = "yellow" if finding.severity == "warning" else "red"
-        click.echo(click.style(str(finding), fg=colour), err=True)
-        click.echo(f"    {finding.remedy}", err=True)
+        click.secho(str(finding), fg=colour, err=err)
+        click.echo(f"    {visible(finding.remedy)}", err=err)

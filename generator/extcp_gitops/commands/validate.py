@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from extcp_gitops.commands import options, progress
+from extcp_gitops.commands.context import report
 from extcp_gitops.errors import ExitCode
 from extcp_gitops.generate import Options
 from extcp_gitops.inventory.load import find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from extcp_gitops.commands.context import Context
-    from extcp_gitops.errors import Finding
     from extcp_gitops.verify.run import Report
 
 _RESULTS = {
@@ -61,12 +60,12 @@ def validate(
 
     root = find_root(context.directory)
     how = Options(istioctl, say=context.say, progress=progress.download())
-    report = verify(root, how, clusters, progress.counter("building"))
+    result = verify(root, how, clusters, progress.counter("building"))
     if output_format == "json":
-        context.echo_json(as_json(report))
+        context.echo_json(as_json(result))
     else:
-        _print(report)
-    return report.exit_code
+        _print(result)
+    return result.exit_code
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -92,30 +91,23 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _print(report: Report) -> None:
-    _print_findings(report.findings)
-    if report.unknown:
+def _print(result: Report) -> None:
+    report(result.findings, err=False)
+    if result.unknown:
         click.secho("could not tell:", fg="yellow", bold=True)
-        _print_findings(report.unknown)
-    counts = report.counts
+        report(result.unknown, err=False)
+    counts = result.counts
     if counts.not_checked:
         kinds = ", ".join(f"{number} {kind}" for kind, number in counts.not_checked.items())
         click.echo(f"no schema at hand for: {kinds}")
-    errors = sum(finding.severity == "error" for finding in report.findings)
-    warnings = len(report.findings) - errors
+    errors = sum(finding.severity == "error" for finding in result.findings)
+    warnings = len(result.findings) - errors
     looked_at = (
         f"{_many(counts.clusters, 'cluster')} built, {_many(counts.objects, 'object')} checked"
     )
     found = f"{_many(errors, 'error')}, {_many(warnings, 'warning')}"
-    click.echo(f"{looked_at}: {found}, {len(report.unknown)} could not tell")
+    click.echo(f"{looked_at}: {found}, {len(result.unknown)} could not tell")
 
 
 def _many(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _print_findings(findings: Iterable[Finding]) -> None:
-    for finding in findings:
-        colour = "yellow" if finding.severity == "warning" else "red"
-        click.secho(str(finding), fg=colour)
-        click.echo(f"    {finding.remedy}")

@@ -12,8 +12,9 @@ from extcp_gitops.diff.model import Change, Diff, PartDiff
 from extcp_gitops.diff.trees import PLACES, Inputs, Snapshot, WorkingTree, directories_above
 from extcp_gitops.errors import ExtcpError, Finding
 from extcp_gitops.inventory.names import cluster_name_of_directory
+from extcp_gitops.terminal import visible
 from extcp_gitops.verify import build
-from extcp_gitops.verify.objects import Document, Reader, visible
+from extcp_gitops.verify.objects import Document, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 
 from extcp_gitops.errors import ExtcpError
-from extcp_gitops.verify.objects import sequence, visible
+from extcp_gitops.terminal import visible
+from extcp_gitops.verify.objects import sequence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from extcp_gitops import parallel, process
 from extcp_gitops.errors import CouldNotTellError, ExtcpError, Finding
-from extcp_gitops.verify.objects import Built, visible
+from extcp_gitops.terminal import visible
+from extcp_gitops.verify.objects import Built
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

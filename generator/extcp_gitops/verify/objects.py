@@ -11,6 +11,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from extcp_gitops.terminal import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -137,11 +139,6 @@ def distinct(built: Iterable[Built]) -> dict[Document, list[str]]:
 def title(kind: str, namespace: str, name: str) -> str:
     """An object's kind and name for a person, on one line and without control characters."""
     return visible(f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}")
-
-
-def visible(text: str) -> str:
-    """The text with ``?`` for what a terminal could obey instead of showing it."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def mapping(value: object, *path: str) -> Mapping[str, Any]:

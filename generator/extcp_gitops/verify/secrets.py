@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from extcp_gitops.errors import Finding
 from extcp_gitops.inventory.schema import MESH_FILE
-from extcp_gitops.verify.objects import elsewhere, visible
+from extcp_gitops.terminal import visible
+from extcp_gitops.verify.objects import elsewhere
 from extcp_gitops.write.paths import GENERATED_PLACES
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from extcp_gitops.errors import Finding, Severity
-from extcp_gitops.verify.objects import visible
+from extcp_gitops.terminal import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
