@@ -14,6 +14,8 @@ import pytest
 
 from extcp_gitops import __version__, cli
 from extcp_gitops.errors import CouldNotTellError, ExitCode, ExtcpError, Finding
+from extcp_gitops.generate import Options, create
+from tests import meshes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,12 +133,41 @@ def test_an_error_says_what_and_how(monkeypatch: pytest.MonkeyPatch, extcp: Comm
     )
 
 
+def test_a_name_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch, extcp: Command) -> None:
+    odd = "a\x1b[31mb\nc\u202e"
+    _failing(monkeypatch, ExtcpError.of("EXTCP-I001", f"no {odd}", f"move {odd}", odd))
+    extcp("generate")
+    shown = r"a\x1b[31mb\nc\u202e"
+    assert extcp.err == f"{shown}: EXTCP-I001 no {shown}\n    move {shown}\n"
+
+
+def test_what_a_program_said_keeps_its_lines(
+    monkeypatch: pytest.MonkeyPatch, extcp: Command
+) -> None:
+    _failing(monkeypatch, ExtcpError.of("EXTCP-T005", "it failed\n  first\n  second", "mend it"))
+    extcp("generate")
+    assert extcp.err == "EXTCP-T005 it failed\n  first\n  second\n    mend it\n"
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     script = f"{sys.executable} -m extcp_gitops schema mesh | head -c 1"
     file = tmp_path / "run.sh"
     file.write_text(f"set -o pipefail\n{script}\n")
     done = subprocess.run(["bash", file], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_without_istioctl_a_check_cannot_tell_and_a_change_cannot_be_made(
+    extcp: Command, tmp_path: Path, istioctl_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(tmp_path / "mesh", meshes.mesh(), Options(istioctl=istioctl_path))
+    monkeypatch.setenv("EXTCP_ISTIOCTL", str(tmp_path / "none"))
+    monkeypatch.setenv("EXTCP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("EXTCP_ISTIO_RELEASES", "http://127.0.0.1:9")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert extcp("-C", tmp_path / "mesh", "generate", "--check") == ExitCode.COULD_NOT_TELL
+    assert "EXTCP-T103" in extcp.err
+    assert extcp("-C", tmp_path / "mesh", "generate") == ExitCode.FINDINGS
 
 
 def test_ctrl_c_leaves_nothing_half_done(istioctl_path: Path, tmp_path: Path) -> None:

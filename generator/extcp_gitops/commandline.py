@@ -7,14 +7,13 @@ jinja2, Git or Kubernetes (design section 6).
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from extcp_gitops import __version__
+from extcp_gitops import __version__, output
 from extcp_gitops.commands.context import Context, report
 from extcp_gitops.errors import ExitCode, ExtcpError
 
@@ -157,6 +156,7 @@ def run(
         The exit code (design section 2).
     """
     try:
+        output.prepare()
         result = cli.main(args=args, prog_name=cli.program.name, standalone_mode=False)
         sys.stdout.flush()
     except ExtcpError as error:
@@ -168,10 +168,6 @@ def run(
     except (click.Abort, KeyboardInterrupt):
         click.echo(interrupted, err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except Exception:  # noqa: BLE001 - the last line of defence
         _report_bug(cli.program.name, args, hide)
         return ExitCode.BUG

@@ -7,11 +7,11 @@ it edits, so that the inventory and what follows from it change together or not 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from extcp_gitops import istioctl as istioctl_module
 from extcp_gitops import plan
-from extcp_gitops.errors import ExtcpError
+from extcp_gitops.errors import ExtcpError, telling
 from extcp_gitops.inventory import load as inventory_load
 from extcp_gitops.inventory.schema import MESH_FILE
 from extcp_gitops.render import bases
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from extcp_gitops.inventory.load import Loaded
     from extcp_gitops.inventory.model import Inventory
     from extcp_gitops.render.tree import Tree
+
+TOOL_CODES: Final = "EXTCP-T"
+"""Codes of errors about a program that is missing or did not do its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,12 @@ def pending(root: Path, options: Options) -> Outcome:
     """What ``generate`` would change; writes nothing.
 
     Raises:
+        CouldNotTellError: istioctl is missing, or did not do its work.
         ExtcpError: As ``generate``.
     """
     loaded = inventory_load.load_directory(root)
-    tree = generated_tree(loaded.inventory, options)
+    with telling(TOOL_CODES):
+        tree = generated_tree(loaded.inventory, options)
     changes = Workspace(root).changes(tree.contents, force=options.force)
     return _verified(loaded, tree, changes)
 

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +13,6 @@ import pytest
 from tests import gitrepo, meshes, repositories
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Command
 
 REMOTE = "clusters/remote-cluster-2"
@@ -108,6 +110,28 @@ def test_the_default_is_the_remotes_default_branch(extcp: Command, changed: Path
     gitrepo.git(changed, "update-ref", "refs/remotes/origin/main", "HEAD")
     assert extcp("-C", changed, "diff", "--output", "json") == 4
     assert json.loads(extcp.out)["from"]["revision"] == "origin/main"
+
+
+@pytest.mark.parametrize(("program", "code"), [("git", "EXTCP-G010"), ("kustomize", "EXTCP-V004")])
+def test_without_a_tool_it_cannot_tell(
+    root: Path, tmp_path: Path, program: str, code: str, kustomize: Path
+) -> None:
+    """In a process of its own: GitPython looks for Git when it is imported."""
+    tools = {name: Path(shutil.which(name) or "") for name in ("git", "env")}
+    tools["kustomize"] = kustomize
+    del tools[program]
+    directory = tmp_path / "only"
+    repositories.search_path(directory, **tools)
+    done = subprocess.run(
+        [sys.executable, "-m", "extcp_gitops", "-C", root, "diff", "HEAD"],
+        env={**os.environ, "PATH": str(directory)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 5, done.stderr
+    assert done.stderr.startswith(code)
 
 
 def test_what_cannot_be_built_is_said_and_is_neither_yes_nor_no(

@@ -15,6 +15,7 @@ from extcp_bot.commands import options, showing
 from extcp_bot.passes import Pass
 from extcp_bot.report import json, render, summary
 from extcp_bot.watch import Watch
+from extcp_gitops import output
 from extcp_gitops.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Looking:
             options.require_work(self.plan, len(one.work))
             progress.clear()
             self._show_again(one, changes)
+            if not output.is_read():  # as in 'check --watch | grep -m1 healthy'
+                raise asyncio.CancelledError
 
         with suppress(asyncio.CancelledError):
             await passes.repeat(

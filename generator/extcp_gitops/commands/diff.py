@@ -8,9 +8,10 @@ import click
 
 from extcp_gitops.commands import options
 from extcp_gitops.commands.progress import counter
-from extcp_gitops.errors import ExtcpError
+from extcp_gitops.errors import ExtcpError, telling
+from extcp_gitops.generate import TOOL_CODES
 from extcp_gitops.inventory.load import find_root, load_directory
-from extcp_gitops.verify.objects import visible
+from extcp_gitops.terminal import visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from extcp_gitops.git import Repository
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_GIT_CODES = ("EXTCP-G010", "EXTCP-G011")
+"""There is no Git, or it was not done in time."""
+
 _SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 
@@ -50,8 +54,9 @@ def diff(context: Context, ref: str | None, clusters: tuple[str, ...], output_fo
     """
     from extcp_gitops.diff.run import compare  # noqa: PLC0415 - not for --help
 
-    repository, revision = _repository(find_root(context.directory), ref)
-    found = compare(repository, revision, clusters, counter("building"))
+    with telling(TOOL_CODES, *_GIT_CODES):
+        repository, revision = _repository(find_root(context.directory), ref)
+        found = compare(repository, revision, clusters, counter("building"))
     if output_format == "json":
         context.echo_json(as_json(found))
     elif output_format == "markdown":

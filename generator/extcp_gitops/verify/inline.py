@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from extcp_gitops import generate
-from extcp_gitops.errors import ExtcpError, Finding
+from extcp_gitops.errors import CouldNotTellError, ExtcpError, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from extcp_gitops.write import Changes
-
-TOOL_CODES: Final = "EXTCP-T"
-"""Codes of errors about a program that is missing or did not do its work."""
 
 _SHOWN: Final = 20
 _REMEDY = "run 'extcp-gitops generate', review, and commit"
@@ -32,9 +29,10 @@ def check(root: Path, options: generate.Options) -> tuple[list[Finding], list[Fi
     """
     try:
         outcome = generate.pending(root, options)
+    except CouldNotTellError as error:
+        return [], list(error.findings)
     except ExtcpError as error:
-        is_unknown = error.findings[0].code.startswith(TOOL_CODES)
-        return ([], list(error.findings)) if is_unknown else (list(error.findings), [])
+        return list(error.findings), []
     return list(_differences(outcome.changes)), []
 
 

@@ -171,6 +171,15 @@ def test_watching_says_what_changes_and_ends_with_what_the_last_look_found(bot: 
         assert process.returncode == 1
 
 
+def test_watching_ends_when_the_reader_has_seen_enough(bot: Bot) -> None:
+    arguments = (*SHAPE, "--watch", "--interval", "0.1", "--output", "json")
+    with reachable.start(bot.root, bot.environment, *arguments) as process:
+        _line(process, "{")
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(timeout=30) == 0
+
+
 def test_watching_survives_a_repository_that_somebody_is_editing(bot: Bot) -> None:
     arguments = (*SHAPE, "--watch", "--interval", "0.1", "--output", "json")
     with reachable.start(bot.root, bot.environment, *arguments) as process:
