@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,44 @@ def test_all_that_can_be_said_of_a_cluster(extcp: Command, root: Path) -> None:
     assert cluster.destination.server == "https://x.example.com"
 
 
-@pytest.mark.parametrize("name", ["../x", ".git", "Remote", "a\nb", "remote-cluster-1", "-x"])
+def test_a_name_whose_directory_is_there_is_not_chosen(extcp: Command, root: Path) -> None:
+    (root / "clusters/remote-cluster-3/custom").mkdir(parents=True)
+    assert extcp("-C", root, "cluster", "add", "--output", "json") == 0
+    assert json.loads(extcp.out)["cluster"] == "remote-cluster-4"
+
+
+def test_what_a_removed_cluster_left_is_part_of_the_new_one(extcp: Command, root: Path) -> None:
+    custom = root / "clusters/remote-cluster-2/custom/kustomization.yaml"
+    custom.parent.mkdir()
+    custom.write_text("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n")
+    assert extcp("-C", root, "generate") == 0
+    assert extcp("-C", root, "cluster", "remove", "remote-cluster-2") == 0
+    assert extcp("-C", root, "cluster", "add", "remote-cluster-2") == 0
+    assert "clusters/remote-cluster-2/custom/ was there before" in extcp.err
+    assert "credential" not in extcp.err
+    assert extcp("-C", root, "generate", "--check") == 0
+
+
+def test_a_cluster_without_a_remote_secret_is_not_told_to_get_one(
+    extcp: Command, root: Path
+) -> None:
+    assert extcp("-C", root, "cluster", "add", "a/b") == 0
+    assert "EXTCP-I043" in extcp.err
+    assert "comes last" not in extcp.err
+    assert extcp("-C", root, "cluster", "add", "b") == 0
+    assert "Its remote secret comes last" in extcp.err
+
+
+def test_a_name_from_elsewhere_cannot_steer_the_terminal(extcp: Command, root: Path) -> None:
+    for name in ("a\x1b[31mb", "c\nd", "e\u202ef", "g\udc80"):
+        shutil.copytree(root / "clusters/remote-cluster-2", root / "clusters" / name)
+    assert extcp("-C", root, "cluster", "list") == 1
+    for shown in (r"a\x1b[31mb", r"c\nd", r"e\u202ef", r"g\udc80"):
+        assert f"clusters/{shown}/cluster.yaml: EXTCP-I012" in extcp.err
+    assert extcp.err.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("name", ["", "../x", ".git", "Remote", "a\nb", "remote-cluster-1", "-x"])
 def test_a_name_that_cannot_be(extcp: Command, root: Path, name: str) -> None:
     before = sorted(root.rglob("*"))
     assert extcp("-C", root, "cluster", "add", "--", name) == 1

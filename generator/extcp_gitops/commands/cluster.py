@@ -9,10 +9,13 @@ import click
 from extcp_gitops.commands import options
 from extcp_gitops.commands.change import change
 from extcp_gitops.inventory import author, names
-from extcp_gitops.inventory.load import find_root, load, load_directory
+from extcp_gitops.inventory.load import directories, find_root, load, load_directory
 from extcp_gitops.inventory.model import DEFAULT_NETWORK, Gateways, Role
+from extcp_gitops.terminal import visible
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from extcp_gitops.commands.context import Context
     from extcp_gitops.inventory.model import Cluster, Inventory
 
@@ -54,22 +57,39 @@ def add(
 
     Only files below clusters/NAME/ are added; nothing else in the repository changes.
     """
-    inventory = load_directory(find_root(context.directory)).inventory
-    chosen = name or names.next_cluster_name(inventory.by_name)
+    root = find_root(context.directory)
+    inventory = load_directory(root).inventory
+    chosen = _next_name(root) if name is None else name
     gateways = Gateways(ingress=ingress, egress=egress, east_west=east_west)
     new = author.NewCluster(chosen, network, server, gateways)
     plane = author.known_control_plane(inventory, control_plane)
-    change(
+    outcome = change(
         context,
         lambda files: author.add_cluster(files, new, plane),
         f"Add the remote cluster {chosen}",
         how,
         cluster=chosen,
     )
-    context.say(
-        f"'{chosen}' joins when this is merged and Argo CD has synced it. Its remote secret comes "
-        "last: README.md, 'Add a remote cluster'."
+    _tell(context, outcome.inventory.by_name[chosen])
+
+
+def _next_name(root: Path) -> str:
+    """A name that no directory stands for: what a removed cluster left is not for another one."""
+    return names.next_cluster_name(
+        {names.cluster_name_of_directory(directory) for directory in directories(root)}
     )
+
+
+def _tell(context: Context, new: Cluster) -> None:
+    for directory, is_there in (("custom", new.custom), ("credential", new.credential)):
+        if is_there:
+            context.say(
+                f"{new.directory}/{directory}/ was there before: it is part of '{new.name}' now"
+            )
+    joins = f"'{new.name}' joins when this is merged and Argo CD has synced it."
+    if "/" not in new.name:  # of which a warning has said that it cannot have a remote secret
+        joins += " Its remote secret comes last: README.md, 'Add a remote cluster'."
+    context.say(joins)
 
 
 @cluster.command(
@@ -127,7 +147,7 @@ def list_clusters(context: Context, output_format: str) -> None:
     widths = {key: max(len(str(row[key] or "-")) for row in table) for key in header}
     for row in table:
         line = "  ".join(str(row[key] or "-").ljust(width) for key, width in widths.items())
-        click.echo(line.rstrip())
+        click.echo(visible(line.rstrip()))
 
 
 @cluster.command(
@@ -152,7 +172,7 @@ def show(context: Context, name: str, output_format: str) -> None:
     width = max(map(len, facts))
     for key, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
-        click.echo(f"{key.ljust(width)}  {shown or '-'}")
+        click.echo(visible(f"{key.ljust(width)}  {shown or '-'}"))
 
 
 def _row(inventory: Inventory, item: Cluster) -> dict[str, Any]:

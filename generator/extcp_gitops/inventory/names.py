@@ -83,7 +83,7 @@ def namespace_problem(name: str, taken: Collection[str] = ()) -> str | None:
 
 
 def next_cluster_name(taken: Collection[str], prefix: str = "remote-cluster-") -> str:
-    """The lowest ``remote-cluster-N`` that no cluster has; N counts from 1."""
+    """The lowest ``remote-cluster-N`` that is not taken; N counts from 1."""
     number = 1
     while f"{prefix}{number}" in taken:
         number += 1
