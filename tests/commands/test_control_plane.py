@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from extcp_gitops.generate import Options, create
 from extcp_gitops.inventory.load import load_directory
@@ -50,6 +56,29 @@ def test_what_cannot_be(extcp: Command, root: Path, address: str, config: str, c
     assert not (root / "clusters/b-1").exists()
 
 
+def test_what_would_describe_a_new_cluster_is_refused_for_one_that_is_there(
+    extcp: Command, root: Path
+) -> None:
+    before = (root / "mesh.yaml").read_bytes()
+    where = ["--address", "b.example.com", "--config-cluster", "remote-cluster-2"]
+    assert extcp("-C", root, *ADD, *where, "--network", "zzz", "--ingress") == 2
+    assert "'remote-cluster-2' is there already, and --network, --ingress would" in extcp.err
+    assert (root / "mesh.yaml").read_bytes() == before
+
+
+def test_the_remedy_for_a_config_cluster_that_is_missing_works(extcp: Command, root: Path) -> None:
+    mesh = root / "mesh.yaml"
+    plane = "  - {name: second, address: b.example.com, configCluster: b-1, tls: {secretName: x}}\n"
+    mesh.write_text(mesh.read_text() + plane)
+    assert extcp("-C", root, "generate") == 1
+    assert "write clusters/b-1/cluster.yaml with role: remote and controlPlane: sec" in extcp.err
+    cluster = root / "clusters/b-1/cluster.yaml"
+    cluster.parent.mkdir()
+    described = meshes.REMOTE.format(name="b-1")
+    cluster.write_text(meshes.replaced(described, "external-istiod", "second"))
+    assert extcp("-C", root, "generate") == 0
+
+
 def test_pin_the_root_from_a_file(extcp: Command, root: Path, tmp_path: Path) -> None:
     pem = tmp_path / "root-cert.pem"
     pem.write_text(f"a note\n{meshes.certificate()}")
@@ -68,6 +97,54 @@ def test_a_private_key_is_never_taken(extcp: Command, root: Path, tmp_path: Path
     body = meshes.private_key().splitlines()[1]
     assert body not in extcp.err
     assert all(body not in file.read_text() for file in root.rglob("*.yaml"))
+
+
+def _certificate(*, days: int = 30, ca: bool | None = None, issuer: str = "Odd") -> str:
+    """A certificate of 'Odd' that is valid for that many days from now on."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, n)]) for n in ("Odd", issuer)]
+    end = datetime.now(UTC) + timedelta(days=days)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(names[0])
+        .issuer_name(names[1])
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(end - timedelta(days=365))
+        .not_valid_after(end)
+    )
+    if ca is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca, None), critical=True)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize(
+    ("root_certificate", "code"),
+    [
+        (_certificate(days=-1, ca=True), "EXTCP-I032"),
+        (_certificate(ca=True) + _certificate(days=-1, ca=True), "EXTCP-I032"),
+        (_certificate(ca=False), "EXTCP-I033"),
+        (_certificate(issuer="Other"), "EXTCP-I033"),
+    ],
+)
+def test_what_verifies_nobody_is_not_pinned(
+    extcp: Command, root: Path, tmp_path: Path, root_certificate: str, code: str
+) -> None:
+    pem = tmp_path / "root-cert.pem"
+    pem.write_text(root_certificate)
+    before = (root / "mesh.yaml").read_bytes()
+    assert extcp("-C", root, "control-plane", "pin-root", "--file", pem) == 1
+    assert f"{code} the certificate 'CN=Odd' " in extcp.err
+    assert (root / "mesh.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("issuer", ["Odd", "Other"])
+def test_an_authority_need_not_have_signed_itself(
+    extcp: Command, root: Path, tmp_path: Path, issuer: str
+) -> None:
+    pem = tmp_path / "root-cert.pem"
+    pem.write_text(_certificate(ca=True, issuer=issuer))
+    assert extcp("-C", root, "control-plane", "pin-root", "--file", pem) == 0
 
 
 @pytest.mark.parametrize("options", [[], ["--context", "x", "--file", "-"]])

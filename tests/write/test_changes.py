@@ -89,6 +89,8 @@ def test_files_that_a_person_edited_or_put_in_the_way_are_all_named(repository: 
         ("EXTCP-W004", stale),
     ]
     assert all("--force" in finding.remedy for finding in caught.value.findings)
+    # 'init' has no --force, so that is not the only way.
+    assert caught.value.findings[0].remedy.startswith("move it elsewhere and run again")
     assert repository.snapshot() == before
 
     forced = repository.write(wanted, force=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
+from click.core import ParameterSource
 
 from extcp_gitops import kube
 from extcp_gitops.commands import options
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from extcp_gitops.commands.context import Context
+
+_OF_THE_NEW_CLUSTER = ("network", "server", "ingress", "egress", "east_west")
 
 
 @click.group(name="control-plane")
@@ -68,11 +72,29 @@ def add(
         changed: dict[str, bytes | None] = {
             schema.MESH_FILE: author.add_control_plane(files[schema.MESH_FILE], plane)
         }
-        if author.cluster_path(config_cluster) not in files:
+        if author.cluster_path(config_cluster) in files:
+            _refuse_what_is_for_a_new_cluster(config_cluster)
+        else:
             changed.update(author.add_cluster(files, new, name))
         return changed
 
     change(context, edit, f"Add the control plane {name}", how, controlPlane=name)
+
+
+def _refuse_what_is_for_a_new_cluster(name: str) -> None:
+    """An option without an effect would be taken for one that had it."""
+    context = click.get_current_context()
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name in _OF_THE_NEW_CLUSTER
+        and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(
+            f"The cluster '{name}' is there already, and {', '.join(given)} would describe a new "
+            "one. Leave that out; what there is, its cluster.yaml says."
+        )
 
 
 @control_plane.command(
@@ -137,7 +159,7 @@ def pin_root(
 def _checked(text: str) -> str:
     from extcp_gitops.inventory import pem  # noqa: PLC0415 - cryptography is loaded when needed
 
-    problem = pem.problem(text)
+    problem = pem.problem(text) or pem.root_problem(text, datetime.now(UTC))
     if problem is not None:
         raise ExtcpError.of(*problem)
     return pem.normalise(text)

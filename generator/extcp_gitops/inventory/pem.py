@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from cryptography import x509
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 
@@ -38,6 +42,46 @@ def problem(text: str) -> tuple[str, str, str] | None:
     if len(certificates) != len(labels):
         return ("EXTCP-I021", "a certificate here is not whole", "copy the PEM file again, whole")
     return None
+
+
+def root_problem(text: str, now: datetime) -> tuple[str, str, str] | None:
+    """Say why certificates cannot be roots to verify against, now.
+
+    For where a root is pinned: what is generated must not depend on the day.
+
+    Args:
+        text: In which ``problem`` finds none.
+        now: With a time zone.
+
+    Returns:
+        Code, message and remedy; None when each of them can be one.
+    """
+    for certificate in x509.load_pem_x509_certificates(text.encode()):
+        name = certificate.subject.rfc4514_string()
+        if certificate.not_valid_after_utc < now:
+            day = certificate.not_valid_after_utc.date()
+            return (
+                "EXTCP-I032",
+                f"the certificate '{name}' has expired on {day}",
+                "give only roots that are valid; a plugged-in CA may need a new one first",
+            )
+        if not _can_sign(certificate):
+            return (
+                "EXTCP-I033",
+                f"the certificate '{name}' is no certificate authority's, so it verifies nobody",
+                "give the root that signed istiod's certificate, such as root-cert.pem",
+            )
+    return None
+
+
+def _can_sign(certificate: x509.Certificate) -> bool:
+    """As its basic constraints say; without them a root is known by having signed itself."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return certificate.issuer == certificate.subject
+    except ValueError:  # extensions that no verifier could decode either
+        return False
 
 
 def normalise(text: str) -> str:

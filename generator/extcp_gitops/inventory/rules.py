@@ -160,11 +160,19 @@ class _Rules:
     def _config_cluster(self, place: _Place, plane: ControlPlane) -> Iterator[Finding]:
         config = self._inventory.by_name.get(plane.config_cluster)
         if config is None or config.role is not Role.REMOTE:
+            remedy = "name a remote cluster"
+            if config is None:  # 'cluster add' needs a valid inventory, so it is no way out
+                slug = plane.config_cluster.replace("/", names.SLASH)
+                remedy += (
+                    f", or write clusters/{slug}/cluster.yaml with role: remote and controlPlane: "
+                    f"{plane.name}, then run 'extcp-gitops generate'; 'extcp-gitops control-plane "
+                    "add' adds both at once"
+                )
             yield place.error(
                 "EXTCP-I015",
                 "configCluster",
                 f"'{plane.config_cluster}' is not a remote cluster of this mesh",
-                "name a remote cluster, or add it first: extcp-gitops cluster add NAME",
+                remedy,
             )
         elif config.control_plane != plane.name:
             yield place.error(

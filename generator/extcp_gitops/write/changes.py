@@ -185,7 +185,7 @@ class _Comparison:
                 "EXTCP-W005",
                 path,
                 "a file that is not from extcp-gitops is where one should be generated",
-                "move it elsewhere, or overwrite it with --force",
+                "move it elsewhere and run again; --force, where there is one, overwrites it",
             )
         elif wanted:
             self._refuse(
