@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DOCUMENT: Final = "docs/checks.md"
 _LONGEST: Final = 600
+_LONGEST_COMMAND: Final = 4_000
 _AFTER_THE_BAD: Final = len(Severity)
 _SCANNED: Final = 8 * _LONGEST
 _SPACES: Final = re.compile(r"\s+")
@@ -48,6 +49,17 @@ def clean(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
+def clean_command(text: str) -> str:
+    """A command for people to run: as it is, or empty where it is not fit to be shown whole.
+
+    Half of a command may delete what the other half would have made again, and one with ``***`` in
+    it looks as if it could be run. So one of more than 4,000 characters, with a credential, or with
+    characters that nobody sees is none.
+    """
+    is_fit = len(text) <= _LONGEST_COMMAND and text.isprintable() and redact(hide(text)) == text
+    return text if is_fit else ""
+
+
 def _visible(character: str) -> str:
     if unicodedata.category(character) in _INVISIBLE:
         return f"\\u{ord(character):04x}"
@@ -70,7 +82,7 @@ class Result:
         found: The value found, or why nobody could look.
         wanted: The value wanted.
         remedy: What mends it, or would let the bot look.
-        command: The command that does, where there is one.
+        command: The command that does, where there is one that can be shown whole.
         time: When it was seen.
         seconds: How long the check took until then.
     """
@@ -108,7 +120,7 @@ class Result:
             clean(seen.found),
             clean(seen.wanted),
             clean(seen.remedy),
-            clean(seen.command),
+            clean_command(seen.command),
             target.fleet.now(),
             seconds,
         )

@@ -27,6 +27,8 @@ HOSTILE = (
     " [link](javascript:alert(1)) | `code` ``` @everyone closes #1 \x1b[31mred\x1b[0m \u202e "
     "https://evil.example.com/ {{ 7 * 7 }} ]]> &amp; \x00 \ufffe"
 )
+HOSTILE_COMMAND = "".join(filter(str.isprintable, HOSTILE))
+"""What is not printable is no command."""
 SECOND_PLANE = """\
   - name: istiod-b
     address: istiod-b.example.com

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import unicodedata
 from datetime import UTC, datetime
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from extcp_bot.access.model import Secret
+from extcp_bot.checks import all_checks
 from extcp_bot.checks.model import Severity, State, healthy, unknown
-from extcp_bot.result import Report, Result, clean, overall
+from extcp_bot.result import Report, Result, clean, clean_command, overall
 from extcp_gitops.errors import ExitCode
 from tests.bot.checking import PROBLEM, check, fine, fleet
 from tests.bot.fleets import CONFIG, EXTERNAL, NOW, SECOND
@@ -102,6 +104,46 @@ class TestClean:
         assert len(clean(piece * (1_000_000 // len(piece)))) <= 600
 
 
+class TestACommand:
+    @given(text=TEXTS | st.text(st.characters(codec="ascii"), max_size=40))
+    @example("x" * 4_001)
+    def test_is_shown_as_it_is_or_not_at_all(self, text: str) -> None:
+        assert clean_command(text) in (text, "")
+
+    @pytest.mark.parametrize("code", all_checks())
+    def test_of_every_problem_is_shown_whole_whatever_is_named_in_it(self, code: str) -> None:
+        arn = f"arn:aws:eks:ap-southeast-2:123456789012:cluster/{'payments-' * 7}1"
+        words = dict.fromkeys(("context", "external", "config", "argocd"), arn)
+        for problem in all_checks()[code].problems:
+            target = next(each for each in fleet().targets() if each.cluster.name == SECOND)
+            others = _names(problem.command + problem.remedy) - target.words.keys()
+            names = dict.fromkeys(others, "istio-" * 10) | words
+            seen = problem.at(target, "a place", found="", wanted="", **names)
+            assert result(seen).command == seen.command
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "kubectl delete secret a && sleep 5 && " + "kubectl create --filename - " * 150,
+            "curl --header 'Authorization: Bearer abc.def.ghi' https://a.example.com",
+            "kubectl get pods \x1b[2J",
+            "kubectl get pods\nkubectl delete pods --all",
+            "kubectl get \u202esdop",
+        ],
+        ids=["long", "a credential", "a terminal's", "two lines", "turned"],
+    )
+    def test_that_cannot_be_run_as_it_is_shown_is_none(self, text: str) -> None:
+        assert clean_command(text) == ""
+
+    def test_with_a_secret_of_this_process_is_none(self) -> None:
+        Secret("held-by-this-process-alone")
+        assert clean_command("istioctl --token held-by-this-process-alone") == ""
+
+
+def _names(command: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(command) if name}
+
+
 def result(
     seen: Observation | None = None,
     cluster: str = SECOND,
@@ -145,8 +187,9 @@ class TestAResult:
             target_problem(), looked_at=bad, found=bad, wanted=bad, remedy=bad, command=bad
         )
         made = result(seen)
-        for text in (made.looked_at, made.found, made.wanted, made.remedy, made.command):
+        for text in (made.looked_at, made.found, made.wanted, made.remedy):
             assert text == clean(bad)
+        assert made.command == ""
 
     def test_as_json_is_of_plain_values(self) -> None:
         shown = json.loads(json.dumps(result(target_problem(), seconds=0.12345).as_json()))

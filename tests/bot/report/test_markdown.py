@@ -4,7 +4,16 @@ import re
 from typing import Any
 
 from extcp_bot.report import markdown, render
-from tests.bot.reports import HOSTILE, bad, hostile_mesh, mesh, mixed, report, unknown
+from tests.bot.reports import (
+    HOSTILE,
+    HOSTILE_COMMAND,
+    bad,
+    hostile_mesh,
+    mesh,
+    mixed,
+    report,
+    unknown,
+)
 
 
 def test_a_table_of_clusters_one_of_findings_and_what_mends_them() -> None:
@@ -46,7 +55,8 @@ def test_it_fits_into_a_comment_however_much_there_is_to_say() -> None:
 
 def test_nothing_hostile_stands_outside_of_code() -> None:
     inventory = hostile_mesh()
-    words: Any = dict.fromkeys(("looked_at", "found", "wanted", "remedy", "command"), HOSTILE)
+    words: Any = dict.fromkeys(("looked_at", "found", "wanted", "remedy"), HOSTILE)
+    words["command"] = HOSTILE_COMMAND
     said = render("markdown", report(inventory, bad(inventory, HOSTILE, **words)), inventory)
     fences = re.findall(r"^(`{3,})sh\n.*\n\1$", said, re.MULTILINE)
     assert fences == ["````"]
