@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from extcp_bot.checks import parts
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
     from extcp_bot.live.deployments import Deployment
     from extcp_bot.target import Target
+
+STARTING: Final = timedelta(minutes=10)
+"""How long a further replica may take, with a node for it: ``progressDeadlineSeconds``, as it is
+without being set."""
 
 _SEVERAL: Final = 2
 _PODS: Final = (
@@ -62,6 +67,14 @@ TOO_FEW = Problem(
     "Fewer replicas of istiod or of its gateway are ready than should be.",
     "see why the others are not ready",
     _PODS,
+)
+NOT_ALL_READY = Problem(
+    "not-all-ready",
+    "Not all replicas of istiod or of its gateway are ready, as while they are scaled up; the "
+    "others are enough for the Deployment, or have been until ten minutes ago.",
+    "wait; where it stays so, see why the others are not ready",
+    _PODS,
+    severity=Severity.WARNING,
 )
 BELOW_MINIMUM = Problem(
     "below-minimum",
@@ -119,6 +132,7 @@ def _of_deployment(name: str, namespace: str) -> tuple[Permission, ...]:
         NO_GATEWAY,
         SCALED_TO_ZERO,
         TOO_FEW,
+        NOT_ALL_READY,
         BELOW_MINIMUM,
         ONE_NODE,
         ONE_ZONE,
@@ -130,9 +144,11 @@ async def look(target: Target) -> AsyncIterator[Observation]:
 
     What runs goes on running. Looked at are the injected namespaces and the failure policy of the
     webhook, and in the external cluster the replicas of istiod and of the ingress gateway: how
-    many are ready, and whether all of several run on one node or in one zone. A single replica
-    each is what Istio's profiles start with, and is healthy; who wants more says so in bot.yaml
-    (`minimumReplicas`), and then a PodDisruptionBudget is asked for, too. User reports: istio#5576.
+    many are ready, and whether all of several run on one node or in one zone. Further replicas
+    have ten minutes to become ready, since a HorizontalPodAutoscaler asks for them at any time. A
+    single replica each is what Istio's profiles start with, and is healthy; who wants more says so
+    in bot.yaml (`minimumReplicas`), and then a PodDisruptionBudget is asked for, too. User reports:
+    istio#5576.
     """
     istiod = _Part(
         "istiod", deployments.ISTIOD, target.plane.namespace, await deployments.istiod(target)
@@ -195,9 +211,23 @@ async def _numbers(
         said = f"{part.words}; {impact}"
         yield problem.at(target, place, found=said, wanted="at least 1 ready", **part.names)
     elif found.ready < max(found.wanted, minimum):
-        problem = TOO_FEW if found.ready < found.wanted else BELOW_MINIMUM
+        problem = _shortage(target, found) if found.ready < found.wanted else BELOW_MINIMUM
         wanted = f"{max(found.wanted, minimum)} ready"
         yield problem.at(target, place, found=part.words, wanted=wanted, **part.names)
+
+
+def _shortage(target: Target, found: Deployment) -> Problem:
+    """Whether replicas that are not ready are on their way, or missing."""
+    if found.is_stuck:
+        return TOO_FEW
+    return NOT_ALL_READY if found.is_available or _has_just_turned(target, found) else TOO_FEW
+
+
+def _has_just_turned(target: Target, found: Deployment) -> bool:
+    if found.turned is None:
+        return False
+    ahead = timedelta(seconds=target.external.clock_skew or 0.0)
+    return target.fleet.now() - found.turned + ahead <= STARTING
 
 
 async def _impact(target: Target) -> str:

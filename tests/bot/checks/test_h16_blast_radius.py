@@ -36,10 +36,25 @@ def hook(put: Any, policy: str) -> None:  # noqa: ANN401 - a bound method
     put(WEBHOOKS, {"metadata": metadata, "webhooks": [{"name": "a", "failurePolicy": policy}]})
 
 
-def scale(mesh: World, namespace: str, name: str, wanted: int = 1, ready: int = 1) -> None:
-    """A Deployment, its Pods spread over as many nodes."""
+def scale(
+    mesh: World, namespace: str, name: str, wanted: int = 1, ready: int = 1, **conditions: str
+) -> None:
+    """A Deployment, its Pods spread over as many nodes.
+
+    Args:
+        mesh: Where.
+        namespace: Of the Deployment.
+        name: Of the Deployment.
+        wanted: Replicas.
+        ready: Of these.
+        conditions: Each as its status and, behind a comma, since when.
+    """
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-    status = {"readyReplicas": ready} if ready else {}
+    status: dict[str, Any] = {"readyReplicas": ready} if ready else {}
+    status["conditions"] = [
+        dict(zip(("type", "status", "lastTransitionTime"), (kind, *said.split(",")), strict=False))
+        for kind, said in conditions.items()
+    ]
     spec = {"replicas": wanted, "template": {"spec": {}}}
     mesh.external.put(path, {"metadata": {"name": name}, "spec": spec, "status": status})
     for number in range(ready):
@@ -121,6 +136,47 @@ def test_fewer_than_wanted_is_an_error(mesh: World) -> None:
     found = one(mesh)
     assert (found.problem, found.severity) == ("too-few-replicas", Severity.ERROR)
     assert (found.found, found.wanted) == ("gateway 2 of 3 ready", "3 ready")
+
+
+@pytest.mark.parametrize(
+    ("available", "progressing"),
+    [("False,2026-06-01T11:51:00Z", "True"), ("True,2026-01-01T00:00:00Z", "True"), ("True", "")],
+)
+def test_replicas_that_are_on_their_way_are_a_warning(
+    mesh: World, available: str, progressing: str
+) -> None:
+    scale(mesh, PLANE, "istiod", 3, 2, Available=available, Progressing=progressing)
+    found = one(mesh)
+    assert (found.problem, found.severity) == ("not-all-ready", Severity.WARNING)
+    assert (found.found, found.wanted) == ("istiod 2 of 3 ready", "3 ready")
+
+
+@pytest.mark.parametrize(
+    ("available", "progressing"),
+    [
+        ("False,2026-06-01T11:49:00Z", "True"),
+        ("False,2026-06-01T11:51:00Z", "False"),
+        ("True", "False"),
+        ("False,soon", "True"),
+        ("Unknown", "Unknown"),
+    ],
+)
+def test_replicas_that_do_not_come_are_an_error(
+    mesh: World, available: str, progressing: str
+) -> None:
+    scale(mesh, PLANE, "istiod", 3, 2, Available=available, Progressing=progressing)
+    found = one(mesh)
+    assert (found.problem, found.severity) == ("too-few-replicas", Severity.ERROR)
+
+
+@pytest.mark.parametrize(("wanted", "problem"), [(0, "scaled-to-zero"), (2, "no-istiod")])
+def test_no_replica_is_critical_from_the_first_moment(
+    mesh: World, wanted: int, problem: str
+) -> None:
+    now = mesh.fleet.now().isoformat()
+    scale(mesh, PLANE, "istiod", wanted, 0, Available=f"False,{now}", Progressing="True")
+    found = one(mesh)
+    assert (found.problem, found.severity) == (problem, Severity.CRITICAL)
 
 
 def test_who_wants_more_than_one_says_so(mesh: World) -> None:
