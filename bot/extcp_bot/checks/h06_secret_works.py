@@ -48,6 +48,11 @@ _DELIVER_COMMAND: Final = (
     "kubectl label --local --filename=- {label} --output=yaml | "
     "kubectl --context {external} apply --server-side --force-conflicts --filename=-"
 )
+_DELIVER_ROTATED: Final = (
+    "deliver the credential again with extcp-bot credential deliver or, where that finds no valid "
+    "token on the cluster, give istiod another with extcp-bot credential rotate; then see whether "
+    "istiod takes it up (EXTCP-H08)"
+)
 # After a rotation the Secret that istioctl would read holds a token that is out of use.
 _DELIVER_ROTATED_COMMAND: Final = (
     "extcp-bot credential deliver --cluster={cluster} --server={server}"
@@ -226,7 +231,8 @@ def _problem(
 ) -> Observation:
     account = identity.account(target)
     if _is_rotated(found, account):
-        problem = replace(problem, command=_DELIVER_ROTATED_COMMAND)
+        remedy = _DELIVER_ROTATED if problem is REVOKED else problem.remedy
+        problem = replace(problem, remedy=remedy, command=_DELIVER_ROTATED_COMMAND)
     return problem.at(
         target,
         _place(found),

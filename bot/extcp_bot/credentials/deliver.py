@@ -6,6 +6,7 @@ works, where istiod's release is known not to take up another credential as it s
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from extcp_bot.target import Target
 
 _RESTART: Final = "istiod reads its own kubeconfig when it starts: restart it"
+_ROTATE: Final = "give istiod another with extcp-bot credential rotate --cluster={cluster}"
 _ARGOCD: Final = "Argo CD makes it from the repository"
 _NOT_SEEN: Final = (
     "not every replica of istiod was seen to let the cluster go: where EXTCP-H08 and EXTCP-H09 are "
@@ -106,7 +108,10 @@ class _Delivering:
             return await self._change(external, held, await self._wanted(held))
 
     async def _wanted(self, held: Held | None) -> RemoteSecret:
-        """With the token in use where a rotation has made it and it works, else with the first."""
+        """With the token in use where a rotation has made it and it works, else with the first.
+
+        Where that one is out of use, another rotation leads on from the number of the one in use.
+        """
         target, access = self._target, held.access if held else None
         server, token = self._server(held), access.token if access else None
         name = tokens.first_name(target)
@@ -118,7 +123,8 @@ class _Delivering:
                     raise waiting(f"{target.cluster.name} does not have Secret {name} yet", _ARGOCD)
                 rotated = replace(first, name=tokens.name_of(target, number), token=token)
                 return remote_secret.of_token(target, rotated, server)
-            first = await tokens.filled(api, target, name, self._wish.seconds)
+            rotate = _ROTATE.format(cluster=shlex.quote(target.cluster.name)) if number else ""
+            first = await tokens.filled(api, target, name, self._wish.seconds, rotate)
             return remote_secret.of_token(target, first, server)
 
     def _server(self, held: Held | None) -> Server:

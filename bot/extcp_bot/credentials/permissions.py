@@ -15,7 +15,8 @@ from extcp_gitops.render.bases import token_secret_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TOKENS: Final = tuple(sorted(map(token_secret_name, (identity.READER, identity.ISTIOD))))
+_ACCOUNTS: Final = tuple(sorted((identity.READER, identity.ISTIOD)))
+_TOKENS: Final = tuple(sorted(map(token_secret_name, _ACCOUNTS)))
 _NAMESPACE: Final = CONTROL_PLANE_NAMESPACE
 
 DELIVER: Final = (
@@ -30,6 +31,10 @@ DELIVER: Final = (
 ROTATE: Final = (
     # Each rotation makes one of another name.
     Permission(Side.REMOTE, "secrets", ("get", "create", "patch", "delete"), namespace=_NAMESPACE),
+    # The last number is noted there.
+    Permission(
+        Side.REMOTE, "serviceaccounts", ("get", "patch"), namespace=_NAMESPACE, names=_ACCOUNTS
+    ),
     Permission(
         Side.EXTERNAL,
         deployments.RESOURCE,

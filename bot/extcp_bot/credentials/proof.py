@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from extcp_bot.credentials.model import RemoteSecret
     from extcp_bot.target import Target
 
-_RENEW = "delete the Secret on the cluster, so that it is made and filled anew, and run again"
+_RENEW = "delete its Secret on the cluster, so that another one is made, and run again"
 
 
 def access_of(wanted: RemoteSecret) -> Access:
@@ -28,13 +28,14 @@ def access_of(wanted: RemoteSecret) -> Access:
     return kubeconfig.of_document(document, wanted.place)
 
 
-async def require(target: Target, wanted: RemoteSecret, old: Access) -> str:
+async def require(target: Target, wanted: RemoteSecret, old: Access | None) -> str:
     """Use a remote secret that nobody has been given yet, for real calls and access reviews.
 
     Args:
         target: The remote cluster.
         wanted: With the new token.
-        old: What is in use; the new one has to be allowed all that this one is.
+        old: What is in use; the new one has to be allowed all that this one is. None where it does
+            not work any more.
 
     Returns:
         What was seen, for people.
@@ -48,14 +49,15 @@ async def require(target: Target, wanted: RemoteSecret, old: Access) -> str:
         return await _prove(target, wanted, new, old)
     except NoRouteError:
         # The address may be for the external cluster alone; the token is judged all the same.
-        if new.token is None or old.token is None:
+        if new.token is None:
             raise
-        ways = (own_way(target, new.token), own_way(target, old.token))
-        said = await _prove(target, wanted, *ways)
-        return f"{said}, by way of {ways[0].host}"
+        way = own_way(target, new.token)
+        before = own_way(target, old.token) if old and old.token else None
+        said = await _prove(target, wanted, way, before)
+        return f"{said}, by way of {way.host}"
 
 
-async def _prove(target: Target, wanted: RemoteSecret, new: Access, old: Access) -> str:
+async def _prove(target: Target, wanted: RemoteSecret, new: Access, old: Access | None) -> str:
     account = identity.account(target)
     async with _client(target, new) as api:
         try:
@@ -68,6 +70,8 @@ async def _prove(target: Target, wanted: RemoteSecret, new: Access, old: Access)
     uid = await identity.account_uid(target)
     if user is not None and (user.name != account.user or user.uid not in ("", uid)):
         raise refused(f"{wanted.token_secret} holds the token of {user.name}", _RENEW)
+    if old is None:
+        return f"accepted as {account.user}"
     async with _client(target, old) as api:
         before = await reviews.granted(api, reviews.NO_NAMESPACE)
     missing = list(lacking(before, rights))

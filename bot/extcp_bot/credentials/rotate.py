@@ -1,9 +1,10 @@
 """Gives istiod another token for a cluster, and takes the old one away.
 
 The new one is made, proven, swapped in, and watched at every replica before the old one goes.
-Each rotation goes on to the Secret of the next number (:mod:`extcp_bot.credentials.tokens`), whose
-name the token in use tells. All state is in the clusters, so that an interrupted rotation is
-continued by whoever runs it again (facts section 8, point 4).
+Each rotation goes on to the Secret of the next number (:mod:`extcp_bot.credentials.tokens`), for
+which the token in use need not work any more: its number is all that is asked of it. All state is
+in the clusters, so that an interrupted rotation is continued by whoever runs it again (facts
+section 8, point 4).
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ _FORCE: Final = (
     "upgrade Istio first; or go on all the same with --force-release and the release of istiod, "
     "and restart istiod after the swap"
 )
+_ARGOCD: Final = (
+    "Argo CD makes it from the repository; see EXTCP-H18 where it does not come. Its token would "
+    "be valid again, so that the rotation takes that out of use, too"
+)
+_ALONE: Final = "see what it says; the token before was out of use already, nothing is left to do"
 _AGAIN: Final = (
     "see what it says; run the rotation again to go on. Until then both tokens are valid"
 )
@@ -76,15 +82,20 @@ class _Plan:
 
     Attributes:
         new: The token that istiod is to have; None where its Secret is still to be made.
-        old: The Secret whose token goes in the end.
+        olds: The Secrets whose tokens are valid and go in the end.
         number: Of the Secret of the new token.
         is_swapped: Whether istiod has been given the new one already.
     """
 
     new: TokenSecret | None
-    old: TokenSecret
+    olds: tuple[TokenSecret, ...]
     number: int
     is_swapped: bool
+
+    @property
+    def named(self) -> str:
+        """The Secrets whose tokens go, for people."""
+        return " and ".join(each.name for each in self.olds)
 
 
 async def rotate(target: Target, *, dry_run: bool = False, wish: Wish | None = None) -> Rotation:
@@ -134,14 +145,16 @@ class _Rotating:
             plan = await self._plan(remote, held)
             before: Mapping[str, float] = {}
             if not plan.is_swapped:
-                new = plan.new or await self._make(remote, plan)
+                new = await self._new(remote, plan)
                 if new is None:
                     return "with a new token"
                 before = await watching.seen(target)
                 await self._swap(external, held, new)
-            await self._watch(external, before)
+            await self._watch(external, before, _AGAIN if plan.olds else _ALONE)
+            if not plan.olds:
+                return "the token before was out of use already"
             await self._retire(external, remote, plan)
-        return f"the token of Secret {plan.old.name} is out of use"
+        return f"the token of Secret {plan.named} is out of use"
 
     async def _require_release(self) -> None:
         """Decide whether istiod takes another token up, and whether it has to be restarted for it.
@@ -177,47 +190,82 @@ class _Rotating:
         target, access = self._target, held.access
         token = access.token if access else None
         number = tokens.number_of(target, token) if token is not None else 0
-        current = await self._read(remote, number) if number else None
-        if current is None or current.is_invalid or current.token != token:
+        if not number:
             raise refused("the token in use is of no Secret of the cluster's", _DELIVER)
-        before = await self._read(remote, number - 1) if number > 1 else None
-        if before is not None and not before.is_invalid:
-            return _Plan(current, before, number, is_swapped=True)
-        new = await self._read(remote, number + 1)
-        return _Plan(new, current, number + 1, is_swapped=False)
+        valid = await self._valid(remote, {max(1, number - 1), number})
+        current = valid.get(number)
+        if current is not None and current.token == token and number - 1 in valid:
+            olds = tuple(each for each in valid.values() if each is not current)
+            return _Plan(current, olds, number, is_swapped=True)
+        number, new = await self._next(remote, number)
+        return _Plan(new, tuple(valid.values()), number, is_swapped=False)
+
+    async def _valid(self, remote: Writer, numbers: set[int]) -> dict[int, TokenSecret]:
+        """Those of some Secrets whose tokens are not out of use, by number.
+
+        Raises:
+            HeldError: The first is not there, so that nobody could mark it: once Argo CD has made
+                it anew, its token would be valid, whatever a rotation had made of it.
+        """
+        found = {each: await self._read(remote, each) for each in sorted({1, *numbers})}
+        if found[1] is None:
+            name = tokens.first_name(self._target)
+            raise waiting(f"{self._target.cluster.name} does not have Secret {name}", _ARGOCD)
+        return {
+            number: each
+            for number, each in found.items()
+            if each is not None and not each.is_invalid
+        }
+
+    async def _next(self, remote: Writer, number: int) -> tuple[int, TokenSecret | None]:
+        """The number after those that were used, or the one that an interrupted rotation has made.
+
+        Args:
+            remote: Writes to the remote cluster.
+            number: Of the token in use.
+
+        Returns:
+            The number, and its Secret where that is there.
+        """
+        last = await tokens.last(remote, self._target)
+        number = max(number + 1, last)
+        while True:
+            found = await self._read(remote, number)
+            is_spent = found.is_invalid if found is not None else number <= last
+            if not is_spent:
+                return number, found
+            number += 1
 
     async def _read(self, remote: Writer, number: int) -> TokenSecret | None:
         return await tokens.read(remote, self._target, tokens.name_of(self._target, number))
 
-    async def _make(self, remote: Writer, plan: _Plan) -> TokenSecret | None:
-        """Make the Secret of the new token; None in a dry run, which ends there."""
-        name = tokens.name_of(self._target, plan.number)
-        if not self._dry_run:
-            await tokens.create(remote, self._target, plan.number)
-        self._done(f"made Secret {name} on {self._target.cluster.name}")
-        if self._dry_run:
-            self._swap_and_retire(name, plan.old.name)
-            return None
-        return await self._filled(remote, name)
-
-    async def _filled(self, remote: Writer, name: str) -> TokenSecret:
-        return await tokens.filled(remote, self._target, name, self._wish.patience.token)
+    async def _new(self, remote: Writer, plan: _Plan) -> TokenSecret | None:
+        """The Secret of the new token, filled; None in a dry run that ends where it is made."""
+        target, name = self._target, tokens.name_of(self._target, plan.number)
+        if plan.new is None:
+            if not self._dry_run:
+                await tokens.create(remote, target, plan.number)
+            self._done(f"made Secret {name} on {target.cluster.name}")
+            if self._dry_run:
+                self._swap_and_retire(name, plan)
+                return None
+        if not self._dry_run:  # once more where the rotation that made it was interrupted
+            await tokens.note(remote, target, plan.number)
+        return await tokens.filled(remote, target, name, self._wish.patience.token)
 
     async def _swap(self, external: Writer, held: Held, new: TokenSecret) -> None:
         if held.access is None:
             raise AssertionError("a token in use has a kubeconfig around it")
-        if new.token is None:
-            async with writes.of(self._target.fleet, self._target.cluster.name) as remote:
-                new = await self._filled(remote, new.name)
         server = Server(held.access.server, held.access.tls_server_name or "")
         wanted = remote_secret.of_token(self._target, new, server)
-        said = await proof.require(self._target, wanted, held.access)
+        old = held.access if await holding.works(self._target, held.access) else None
+        said = await proof.require(self._target, wanted, old)
         self._done(f"proved Secret {new.name} ({said})")
         if not self._dry_run:
             await external.replace(wanted.path, held.replaced_by(wanted))
         self._done(f"gave it to istiod: {wanted.place}")
 
-    async def _watch(self, external: Writer, before: Mapping[str, float]) -> None:
+    async def _watch(self, external: Writer, before: Mapping[str, float], again: str) -> None:
         target, patience = self._target, self._wish.patience
         if self._dry_run:
             self._restarted()
@@ -225,23 +273,25 @@ class _Rotating:
             return
         if self._restarts:
             if not await restart.restart(target, external, patience.synced, patience.interval):
-                raise waiting("istiod is not rolled out anew yet", _AGAIN)
+                raise waiting("istiod is not rolled out anew yet", again)
             self._done("rolled istiod out anew")
         why = await watching.taken_up(target, {} if self._restarts else before, patience)
         if why:
-            raise waiting(f"not every replica of istiod has taken it up: {why}", _AGAIN)
+            raise waiting(f"not every replica of istiod has taken it up: {why}", again)
         self._done("watched every replica of istiod take it up")
 
     async def _retire(self, external: Writer, remote: Writer, plan: _Plan) -> None:
-        """Take the old token out of use, provided that istiod still has the other one."""
+        """Take the old tokens out of use, provided that istiod still has the other one."""
         held = await self._held(external, remote_secret.name_of(self._target))
         token = held.access.token if held.access else None
         if not self._dry_run:
-            if held.access is None or token is None or token == plan.old.token:
+            if held.access is None or token is None or token in {each.token for each in plan.olds}:
                 raise refused("somebody has put the old token back", _DELIVER)
-            await tokens.retire(remote, self._target, plan.old)
-            await self._require_refused(replace(held.access, token=plan.old.token), plan.old)
-        self._done(f"took the token of Secret {plan.old.name} out of use")
+            for old in plan.olds:
+                await tokens.retire(remote, self._target, old)
+            for old in plan.olds:
+                await self._require_refused(replace(held.access, token=old.token), old)
+        self._done(f"took the token of Secret {plan.named} out of use")
 
     async def _require_refused(self, old: Access, secret: TokenSecret) -> None:
         """See the old token refused; an API server remembers for some seconds that it was valid."""
@@ -259,13 +309,14 @@ class _Rotating:
                 )
             await asyncio.sleep(patience.interval)
 
-    def _swap_and_retire(self, new: str, old: str) -> None:
+    def _swap_and_retire(self, new: str, plan: _Plan) -> None:
         """The steps that a dry run cannot come to, for it has made no token."""
         self._done(f"proved Secret {new}")
         self._done("gave it to istiod")
         self._restarted()
         self._done("watched every replica of istiod take it up")
-        self._done(f"took the token of Secret {old} out of use")
+        if plan.olds:
+            self._done(f"took the token of Secret {plan.named} out of use")
 
     def _restarted(self) -> None:
         if self._restarts:

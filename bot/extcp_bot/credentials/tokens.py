@@ -4,9 +4,10 @@ One is in the repository and Argo CD keeps it there: made empty, filled by the c
 rotation (:mod:`extcp_bot.credentials.rotate`) makes one of a number that was never used, of which
 Argo CD knows nothing. A token says the name of its Secret, the ServiceAccount and its UID, and
 nothing else that could differ: a Secret made anew under the same name holds the same token, and
-what was revoked by deleting it is valid again. So no name is used twice; and the first Secret,
-which Argo CD would make anew, stays and is marked, whereupon API servers refuse its token
-(Kubernetes 1.29 and newer,
+what was revoked by deleting it is valid again. So no name is used twice, for which the last number
+is noted on the ServiceAccount, whose UID makes all tokens others once it is made anew; and the
+first Secret, which Argo CD would make anew, stays and is marked, whereupon API servers refuse its
+token (Kubernetes 1.29 and newer,
 https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
 """
 
@@ -32,6 +33,8 @@ TYPE: Final = "kubernetes.io/service-account-token"
 ACCOUNT: Final = "kubernetes.io/service-account.name"
 INVALID: Final = "kubernetes.io/legacy-token-invalid-since"
 """Label with a date; whose Secret bears it, the token of that Secret is refused."""
+LAST: Final = "extcp-gitops.io/last-token"
+"""Annotation of the ServiceAccount: the highest number that a rotation has used."""
 _INTERVAL: Final = 0.25
 _LONGEST: Final = 6
 
@@ -74,8 +77,7 @@ def number_of(target: Target, token: Secret) -> int:
     if name == first:
         return 1
     digits = name.removeprefix(f"{first}-")
-    is_numbered = name != digits and digits.isascii() and digits.isdecimal()
-    return int(digits) if is_numbered and len(digits) <= _LONGEST else 0
+    return _number(digits) if name != digits else 0
 
 
 def collection(target: Target) -> str:
@@ -94,7 +96,9 @@ async def read(api: Writer, target: Target, name: str) -> TokenSecret | None:
     return None if found is None else _read(target, name, found)
 
 
-async def filled(api: Writer, target: Target, name: str, seconds: float = 0.0) -> TokenSecret:
+async def filled(
+    api: Writer, target: Target, name: str, seconds: float = 0.0, instead: str = ""
+) -> TokenSecret:
     """One of them, once the cluster has filled it.
 
     Args:
@@ -102,19 +106,25 @@ async def filled(api: Writer, target: Target, name: str, seconds: float = 0.0) -
         target: The remote cluster.
         name: Which one.
         seconds: How long to wait for it.
+        instead: What to do first where its token is out of use, as a remedy; empty for nothing.
 
     Raises:
-        HeldError: It is not there or not filled in that time, or it is another one's.
+        HeldError: It is not there, out of use or not filled in that time, or it is another one's.
         CannotLookError: The cluster does not show it.
     """
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         found = await read(api, target, name)
         if found is not None and found.is_invalid:
+            account = identity.account(target)
+            anew = (
+                f"delete ServiceAccount {account.namespace}/{account.name} there, which ends all "
+                "of its tokens for ever: Argo CD makes it and its Secret anew"
+            )
             raise refused(
                 f"Secret {target.plane.namespace}/{name} of {target.cluster.name} is marked as "
                 "invalid, as a rotation leaves it",
-                f"to use its token again, take the label {INVALID} off",
+                f"{instead}; or, where it cannot, {anew}" if instead else anew,
             )
         if found is not None and found.token is not None:
             return found
@@ -143,6 +153,25 @@ async def create(api: Writer, target: Target, number: int) -> None:
     await api.create(collection(target), made)
 
 
+async def last(api: Writer, target: Target) -> int:
+    """The highest number that a rotation has used for the ServiceAccount; 0 where none is noted.
+
+    Raises:
+        CannotLookError: The cluster does not show it.
+    """
+    found = await api.read(_account_path(target))
+    return _number(fields.string(fields.at(found, "metadata", "annotations", LAST)))
+
+
+async def note(api: Writer, target: Target, number: int) -> None:
+    """Note a number as the highest that was used.
+
+    Raises:
+        CannotLookError: The cluster may or may not have done it.
+    """
+    await api.merge(_account_path(target), {"metadata": {"annotations": {LAST: str(number)}}})
+
+
 async def retire(api: Writer, target: Target, old: TokenSecret) -> None:
     """Take the token of one out of use for ever.
 
@@ -157,6 +186,16 @@ async def retire(api: Writer, target: Target, old: TokenSecret) -> None:
     else:
         # The API server notes on it each day that its token is used.
         await api.delete(path, old.raw, unchanged=False)
+
+
+def _account_path(target: Target) -> str:
+    account = identity.account(target)
+    return f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}"
+
+
+def _number(digits: str) -> int:
+    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST
+    return int(digits) if is_number else 0
 
 
 def _read(target: Target, name: str, found: Object) -> TokenSecret:

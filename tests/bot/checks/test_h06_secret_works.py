@@ -93,6 +93,8 @@ def test_after_a_rotation_the_secret_that_the_repository_makes_is_not_delivered(
     assert found.command == (
         f"extcp-bot credential deliver --cluster={SECOND} --server={mesh.second.url}"
     )
+    assert "extcp-bot credential rotate" in found.remedy
+    assert "README.md" not in found.remedy
 
 
 def test_the_config_clusters_credential_is_delivered_without_the_label(mesh: World) -> None:

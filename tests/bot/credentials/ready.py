@@ -30,6 +30,7 @@ KUBECONFIG = f"{SECRETS}/istio-kubeconfig"
 LABEL = "istio/multiCluster"
 READER_TOKEN = f"{SECRETS}/istio-reader-service-account-istio-remote-secret-token"
 SECOND_TOKEN = f"{READER_TOKEN}-2"
+THIRD_TOKEN = f"{READER_TOKEN}-3"
 REPLICAS = ("istiod-a", "istiod-b")
 
 

@@ -270,7 +270,15 @@ def test_the_token_in_use_stays_in_use(mesh: Ready) -> None:
     mesh.second.accepted.discard(mesh.token(SECOND_TOKEN))
     found = run(mesh)
     assert found.outcome is Outcome.REFUSED
-    assert INVALID in found.remedy
+    assert f"extcp-bot credential rotate --cluster={SECOND}; or" in found.remedy
+    assert "label" not in found.remedy  # without it, the token that was retired would be valid
+
+
+def test_where_nothing_tells_of_a_token_only_another_service_account_helps(mesh: Ready) -> None:
+    mesh.second.objects[READER_TOKEN]["metadata"]["labels"] = {INVALID: "2026-06-01"}
+    found = run(mesh)
+    assert found.outcome is Outcome.REFUSED
+    assert found.remedy.startswith(f"delete ServiceAccount {PLANE}/istio-reader-service-account")
 
 
 def test_somebody_who_is_faster_is_not_overwritten(mesh: Ready) -> None:

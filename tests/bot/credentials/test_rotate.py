@@ -18,11 +18,12 @@ from tests.bot.credentials.ready import (
     KUBECONFIG,
     READER_TOKEN,
     SECOND_TOKEN,
+    THIRD_TOKEN,
     Ready,
     ready,
 )
 from tests.bot.fleets import CONFIG, PLANE, SECOND
-from tests.bot.identities import RULES, SECRETS, WHO, user, who
+from tests.bot.identities import ACCOUNTS, RULES, SECRETS, WHO, account, user, who
 from tests.bot.storing import INVALID
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     Object = dict[str, Any]
 
 QUICK = Patience(token=0.5, settle=0.0, synced=0.3, interval=0.05)
+OWN = f"{ACCOUNTS}/{account(SECOND)}"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{PLANE}/deployments"
 
 
@@ -75,6 +77,7 @@ def test_makes_proves_swaps_watches_and_only_then_removes(mesh: Ready) -> None:
     assert found.turn is Turn.ROTATED
     assert order == [
         f"inside CREATE {SECRETS}",
+        f"inside PATCH {OWN}",
         f"outside PUT {DELIVERED}",
         f"inside PATCH {READER_TOKEN}",
     ]
@@ -102,6 +105,114 @@ def test_no_name_is_used_twice_for_it_would_be_the_same_token(mesh: Ready) -> No
     assert secrets == {READER_TOKEN, f"{READER_TOKEN}-4"}
 
 
+class TestRevoked:
+    """The token in use is out of use on the cluster: nothing is left of it but its number."""
+
+    @pytest.fixture
+    def revoked(self, mesh: Ready) -> Ready:
+        """Somebody has deleted the Secret of a token that a rotation had made."""
+        run(mesh)
+        mesh.inside.forget(SECOND_TOKEN)
+        return mesh
+
+    def test_the_way_out_leads_to_a_token_that_was_never_used(self, revoked: Ready) -> None:
+        assert asyncio.run(deliver(revoked.target())).outcome is Outcome.REFUSED
+        found = run(revoked)
+        assert found.turn is Turn.ROTATED, found
+        assert in_use(revoked) == THIRD_TOKEN
+        assert tokens(revoked) == {revoked.token(THIRD_TOKEN)}
+        assert not any("took" in step for step in found.steps)
+        assert asyncio.run(deliver(revoked.target())).outcome is Outcome.UNCHANGED
+
+    def test_a_dry_run_promises_it_and_writes_nothing(self, revoked: Ready) -> None:
+        said = run(revoked, dry_run=True)
+        assert said.turn is Turn.ROTATED
+        assert SECOND_TOKEN not in revoked.second.objects
+        assert THIRD_TOKEN not in revoked.second.objects
+        assert len(said.steps) == 4
+
+    @pytest.mark.parametrize(("inside", "outside"), [(1, None), (2, None), (None, 1)])
+    def test_killed_after_any_write_it_ends_with_one_that_was_never_used(
+        self, revoked: Ready, inside: int | None, outside: int | None
+    ) -> None:
+        stores = (revoked.inside, revoked.outside)
+        for store, cut in zip(stores, (inside, outside), strict=True):
+            store.written.clear()
+            store.cut = cut
+        with pytest.raises(CannotLookError):
+            run(revoked)
+        for store in stores:
+            store.cut = None
+        assert run(revoked).turn is Turn.ROTATED
+        assert tokens(revoked) == {revoked.token(in_use(revoked))}
+        assert SECOND_TOKEN not in revoked.second.objects
+
+    def test_what_waits_for_istiod_has_nothing_left_to_do(self, revoked: Ready) -> None:
+        lacking(revoked)
+        found = run(revoked)
+        assert found.turn is Turn.WAITING
+        assert "both tokens" not in found.remedy
+        assert in_use(revoked) == THIRD_TOKEN
+
+    def test_a_first_token_that_is_valid_by_hand_goes_too(self, revoked: Ready) -> None:
+        unmark(revoked)
+        assert run(revoked).turn is Turn.ROTATED
+        assert in_use(revoked) == THIRD_TOKEN
+        assert tokens(revoked) == {revoked.token(THIRD_TOKEN)}
+
+    def test_no_number_is_used_again_once_the_first_token_is_back(self, revoked: Ready) -> None:
+        unmark(revoked)
+        assert asyncio.run(deliver(revoked.target())).outcome is Outcome.UPDATED
+        assert in_use(revoked) == READER_TOKEN
+        assert run(revoked).turn is Turn.ROTATED
+        assert in_use(revoked) == THIRD_TOKEN
+        assert tokens(revoked) == {revoked.token(THIRD_TOKEN)}
+
+    def test_one_that_is_marked_is_left_behind(self, mesh: Ready) -> None:
+        run(mesh)
+        metadata = mesh.second.objects[SECOND_TOKEN]["metadata"]
+        metadata["labels"][INVALID] = "2026-06-01"
+        mesh.second.accepted.discard(mesh.token(SECOND_TOKEN))
+        assert run(mesh).turn is Turn.ROTATED
+        assert in_use(mesh) == THIRD_TOKEN
+
+    def test_the_first_may_be_marked_by_hand(self, mesh: Ready) -> None:
+        mesh.second.objects[READER_TOKEN]["metadata"]["labels"] = {INVALID: "2026-06-01"}
+        mesh.second.accepted.discard(mesh.token())
+        assert run(mesh).turn is Turn.ROTATED
+        assert in_use(mesh) == SECOND_TOKEN
+
+    def test_of_another_service_account_it_is_left_behind(self, mesh: Ready) -> None:
+        """The ServiceAccount was made anew, and the first Secret with it."""
+        run(mesh)
+        mesh.inside.forget(SECOND_TOKEN)
+        mesh.second.objects[OWN]["metadata"]["annotations"] = {}
+        mesh.renew()
+        mesh.second.objects[READER_TOKEN]["metadata"]["labels"] = {}
+        assert run(mesh).turn is Turn.ROTATED
+        assert in_use(mesh) == THIRD_TOKEN
+        assert tokens(mesh) == {mesh.token(THIRD_TOKEN)}
+
+    def test_the_first_is_waited_for_for_it_would_be_valid_again(self, revoked: Ready) -> None:
+        del revoked.second.objects[READER_TOKEN]
+        found = run(revoked)
+        assert found.turn is Turn.WAITING
+        assert "Argo CD makes it" in found.remedy
+        assert THIRD_TOKEN not in revoked.second.objects
+
+
+def tokens(mesh: Ready) -> set[str]:
+    """Those in Secrets that the second cluster accepts."""
+    held = {mesh.token(path) for path in mesh.second.objects if path.startswith(READER_TOKEN)}
+    return held & mesh.second.accepted
+
+
+def unmark(mesh: Ready) -> None:
+    """Take the label of a retired token off by hand, which makes it valid again."""
+    del mesh.second.objects[READER_TOKEN]["metadata"]["labels"][INVALID]
+    mesh.inside.fill(READER_TOKEN)
+
+
 def test_deliveries_leave_what_was_rotated(mesh: Ready) -> None:
     run(mesh)
     assert asyncio.run(deliver(mesh.target())).outcome is Outcome.UNCHANGED
@@ -116,7 +227,7 @@ def test_a_dry_run_says_all_steps_and_writes_nothing(mesh: Ready) -> None:
 
 
 @pytest.mark.parametrize("before", [0, 1])
-@pytest.mark.parametrize(("inside", "outside"), [(1, None), (None, 1), (2, None)])
+@pytest.mark.parametrize(("inside", "outside"), [(1, None), (2, None), (None, 1), (3, None)])
 def test_killed_after_any_write_the_next_run_goes_on(
     mesh: Ready, before: int, inside: int | None, outside: int | None
 ) -> None:
@@ -131,7 +242,7 @@ def test_killed_after_any_write_the_next_run_goes_on(
     in_use(mesh)
     for store in stores:
         store.cut = None
-    if inside != 2:  # else all was done, and the next run would begin another rotation
+    if inside != 3:  # else all was done, and the next run would begin another rotation
         assert run(mesh).turn is Turn.ROTATED
     assert in_use(mesh) == f"{READER_TOKEN}-{before + 2}"
     assert len([token for token in mesh.second.accepted if token.count(".") == 2]) == 1
@@ -276,7 +387,8 @@ def test_the_old_token_stays_until_istiod_is_rolled_out(mesh: Ready) -> None:
     assert found.turn is Turn.WAITING
     secret = f"{SECRETS}/istiod-istio-remote-secret-token"
     assert secret in mesh.config.objects
-    assert mesh.stores[CONFIG].verbs == ["CREATE"]
+    assert mesh.stores[CONFIG].verbs == ["CREATE", "PATCH"]
+    assert INVALID not in mesh.config.objects[secret]["metadata"].get("labels", {})
 
 
 def test_a_token_that_the_cluster_goes_on_to_accept_is_told(mesh: Ready) -> None:
