@@ -112,14 +112,19 @@ class _Removal:
         async with writes.of(target.fleet, target.fleet.inventory.external.name) as external:
             found = await external.read(path)
             if found is None:
-                return self._said(Outcome.UNCHANGED, "it is not there")
+                # Whoever has deleted it may not have come to say what istiod needs after that.
+                return self._said(Outcome.UNCHANGED, "it is not there", await self._restart())
             held.require_ours(target, found, overwrite=False)
             if not self._dry_run:
                 await external.delete(path, found)
-        known = releases.faults(await registration.versions(target))
+        words = "no other cluster finds a Pod there any more"
+        return self._said(Outcome.REMOVED, words, await self._restart())
+
+    async def _restart(self) -> str:
+        """What is to be done with istiod after the Secret has gone; empty for nothing."""
+        known = releases.faults(await registration.versions(self._target))
         harm = next((each for each in known if not each.spares_renewal), None)
-        remedy = f"restart istiod: {harm}" if harm else ""
-        return self._said(Outcome.REMOVED, "no other cluster finds a Pod there any more", remedy)
+        return f"restart istiod: {harm}" if harm else ""
 
     async def _require_gone(self) -> None:
         """Raise where the cluster is in the mesh still, or Argo CD has not ended with it."""
