@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from extcp_gitops.errors import ExitCode, ExtcpError, Severity
 from extcp_gitops.generate import Options, generate, generated_tree
 from extcp_gitops.verify.run import check_objects, validate
-from tests import meshes
+from tests import gitrepo, meshes
 from tests.strategies import inventories
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ def test_a_generated_repository_is_valid(run: Callable[..., Report]) -> None:
     assert report.exit_code is ExitCode.OK
     assert report.counts.clusters == 3
     assert 80 < report.counts.distinct < report.counts.objects
+
+
+def test_a_mesh_below_the_top_of_its_repository_is_not_valid(
+    run: Callable[..., Report], root: Path
+) -> None:
+    gitrepo.begin(root.parent)
+    assert codes(run()) == {"EXTCP-V007"}
 
 
 def test_clusters_can_be_chosen(run: Callable[..., Report], root: Path) -> None:

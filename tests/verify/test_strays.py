@@ -36,6 +36,37 @@ def test_nothing_there_is_nothing_wrong(directory: Path, tmp_path: Path) -> None
     assert list(strays.check_custom(tmp_path, CLUSTER)) == []
 
 
+@pytest.fixture
+def deeper(tmp_path: Path) -> Path:
+    """A mesh in a directory of a repository that has a commit and ignores ``build``."""
+    gitrepo.begin(tmp_path)
+    gitrepo.write(tmp_path, {".gitignore": "build\n", "below/mesh.yaml": "", "build/mesh.yaml": ""})
+    return tmp_path / "below"
+
+
+def test_a_mesh_below_the_top_of_its_repository_is_found(deeper: Path) -> None:
+    (new,) = strays.check_root(deeper)
+    assert (new.code, new.file, new.severity) == ("EXTCP-V007", "mesh.yaml", "error")
+    assert "in 'below' of a Git repository" in new.message
+    gitrepo.git(deeper, "add", "mesh.yaml")
+    assert list(strays.check_root(deeper)) == [new]
+    gitrepo.git(deeper, "commit", "--quiet", "--message=Add")
+    assert list(strays.check_root(deeper)) == [new]
+
+
+def test_a_mesh_that_is_no_part_of_an_outer_repository_is_fine(
+    deeper: Path, tmp_path: Path
+) -> None:
+    assert list(strays.check_root(tmp_path)) == []
+    assert list(strays.check_root(tmp_path / "build")) == []
+    gitrepo.git(deeper, "init", "--quiet")
+    assert list(strays.check_root(deeper)) == []
+
+
+def test_a_mesh_in_no_repository_is_fine(directory: Path) -> None:
+    assert list(strays.check_root(directory)) == []
+
+
 def test_what_argo_cd_would_take_for_a_cluster_is_found(tmp_path: Path) -> None:
     inventory = load(meshes.mesh()).inventory
     assert list(strays.check(tmp_path, inventory)) == []

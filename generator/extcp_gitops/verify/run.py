@@ -104,6 +104,7 @@ def validate(
     chosen = _chosen(loaded.inventory, clusters)
     found.add(loaded.warnings)
     found.add(*inline.check(root, options))
+    found.add(strays.check_root(root))
     found.add(strays.check(root, loaded.inventory))
     built = check_objects(root, loaded.inventory, chosen, progress)
     found.add(built.findings, built.unknown)

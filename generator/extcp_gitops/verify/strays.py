@@ -1,10 +1,11 @@
-"""Files that are not where their effect is: left out of what is deployed, or let into it."""
+"""Files that are not where they would have an effect, or that have one where they should not."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from extcp_gitops.errors import Finding, Severity
+from extcp_gitops.errors import ExtcpError, Finding, Severity
+from extcp_gitops.inventory.schema import MESH_FILE
 from extcp_gitops.terminal import visible
 
 if TYPE_CHECKING:
@@ -36,6 +37,41 @@ def check(root: Path, inventory: Inventory) -> Iterator[Finding]:
                 "remove the directory, or give it a cluster.yaml and run 'extcp-gitops generate'",
                 visible(f"clusters/{path.name}"),
             )
+
+
+def check_root(root: Path) -> Iterator[Finding]:
+    """A mesh below the top of the Git repository that its files belong to.
+
+    The paths in its Applications count from the top, so Argo CD would find nothing there. A mesh
+    that an outer repository ignores, or that nobody has put into Git, is none of this.
+
+    Args:
+        root: The mesh's directory.
+    """
+    top = next((path for path in (root, *root.parents) if (path / ".git").exists()), root)
+    if top != root and _belongs_to_git(root):
+        yield Finding(
+            "EXTCP-V007",
+            f"the mesh is in '{root.relative_to(top)}' of a Git repository, and Argo CD would look "
+            "for its files at the top",
+            "give the mesh a repository of its own: move this directory out of that one, git init "
+            "there, and push it to the repository.url of mesh.yaml",
+            MESH_FILE,
+        )
+
+
+def _belongs_to_git(root: Path) -> bool:
+    from extcp_gitops.git import Repository  # noqa: PLC0415 - GitPython is slow to import
+
+    try:
+        repository = Repository.discover(root)
+        if repository is None:
+            return False
+        return MESH_FILE in repository.files_at("HEAD", [MESH_FILE]) or (
+            MESH_FILE in repository.changed_paths("HEAD")  # new there, and not ignored
+        )
+    except ExtcpError:  # nothing else of 'validate' needs Git, so it may be missing
+        return False
 
 
 def check_custom(root: Path, cluster: Cluster) -> Iterator[Finding]:
