@@ -35,6 +35,8 @@ SETTLED: Final = 15.0
 """Seconds; what changed later than this before istiod was asked may still be on its way."""
 _SHOWN: Final = 3
 _ERRORS: Final = "controller_sync_errors_total"
+_Difference = tuple[str, str]
+"""A Service, and what is wrong with it; for people."""
 _RESTART: Final = "kubectl --context {external} --namespace {namespace} delete pod {pod}"
 
 NO_REPLICA = Problem(
@@ -149,10 +151,10 @@ async def look(target: Target) -> AsyncIterator[Observation]:
     once, whatever has come since: a credential that was revoked, or renewed in a way that istiod
     did not take up. Looked at are `/debug/clusterz` of every replica, through port-forwarding, for
     clusters that are missing or too many; then, for each cluster, whether the addresses behind its
-    Services that `/debug/endpointShardz` shows are those of its EndpointSlices now. Services that
-    changed in the last 15 seconds are left out, and of a large cluster the first 100 EndpointSlices
-    are compared. User reports: istio#33799, #38440, #45992, #58047, #59875, #60612, #60920,
-    #61043.
+    Services that `/debug/endpointShardz` shows are those of its EndpointSlices now. Where they
+    are not, istiod is asked again a moment later. Services that changed in the last 15 seconds are
+    left out, and of a large cluster the first 100 EndpointSlices are compared. User reports:
+    istio#33799, #38440, #45992, #58047, #59875, #60612, #60920, #61043.
     """
     look_at = _of_the_plane if target.is_external else _of_the_cluster
     async for seen in look_at(target):
@@ -265,6 +267,9 @@ def _of_the_members(
 
 
 async def _addresses(target: Target, replicas: list[Replica]) -> AsyncIterator[Observation]:
+    # All of istiod first: what changes in the cluster from then on is too young to be compared.
+    asked = [registry.endpoints(target, each) for each in replicas]
+    await asyncio.gather(*asked, return_exceptions=True)  # each part meets its error again
     live = await services.backends(target)
     injected = {
         each.name
@@ -272,18 +277,35 @@ async def _addresses(target: Target, replicas: list[Replica]) -> AsyncIterator[O
         if each.is_injected or each.name == target.plane.namespace
     }
     compared: set[registry.Service] = set()
-    is_stale = False
-    for replica in replicas:
-        endpoints = await registry.endpoints(target, replica)
-        settled = _settled(live, endpoints, target.api.clock_skew or 0.0)
-        its = endpoints.of(target.cluster.name)
-        compared |= {each.service for each in settled} & its.keys()
-        if found := list(_differences(settled, its, injected)):
-            is_stale = True
-            yield _stale(target, replica, found)
-    if not is_stale:
+    is_all_well = True
+    async for seen in parts.each(
+        *(_of_its_addresses(target, each, live, injected, compared) for each in replicas)
+    ):
+        is_all_well = False
+        yield seen
+    if is_all_well:
         said = f"those of {len(compared)} Services are as in the cluster" if compared else "none"
         yield healthy(f"{registry.ENDPOINTS}, addresses to compare", said)
+
+
+async def _of_its_addresses(
+    target: Target,
+    replica: Replica,
+    live: list[Backends],
+    injected: Collection[str],
+    compared: set[registry.Service],
+) -> AsyncIterator[Observation]:
+    """What a replica has wrong, and has wrong still a moment later; adds to ``compared``."""
+    endpoints = await registry.endpoints(target, replica)
+    settled = _settled(live, endpoints, target.api.clock_skew or 0.0)
+    its = endpoints.of(target.cluster.name)
+    compared |= {each.service for each in settled} & its.keys()
+    if not (found := list(_differences(settled, its, injected))):
+        return
+    again = await registry.endpoints(target, replica, again=True)
+    still = set(_differences(settled, again.of(target.cluster.name), injected))
+    if lasting := [each for each in found if each in still]:
+        yield _stale(target, replica, lasting)
 
 
 def _settled(live: list[Backends], endpoints: Endpoints, ahead: float) -> list[Backends]:
@@ -295,12 +317,16 @@ def _settled(live: list[Backends], endpoints: Endpoints, ahead: float) -> list[B
     ]
 
 
-def _stale(target: Target, replica: Replica, found: list[str]) -> Observation:
-    more = f"; and {len(found) - _SHOWN} more Services" if found[_SHOWN:] else ""
+def _stale(target: Target, replica: Replica, found: list[_Difference]) -> Observation:
+    words: dict[str, list[str]] = {}
+    for service, what in found:
+        words.setdefault(service, []).append(what)
+    said = [f"{service} {', '.join(its[:_SHOWN])}" for service, its in words.items()]
+    more = f"; and {len(said) - _SHOWN} more Services" if said[_SHOWN:] else ""
     return STALE.at(
         target,
         f"{replica.place}, {registry.ENDPOINTS}",
-        found=f"{'; '.join(found[:_SHOWN])}{more}",
+        found=f"{'; '.join(said[:_SHOWN])}{more}",
         wanted="the addresses of the cluster's EndpointSlices",
         pod=replica.name,
     )
@@ -310,18 +336,15 @@ def _differences(
     live: list[Backends],
     its: Mapping[registry.Service, Mapping[str, bool]],
     injected: Collection[str],
-) -> Iterator[str]:
-    """What a replica has wrong, for people; it may leave Services out that nobody may see."""
-    if not its:
-        expected = [each for each in live if each.ready and each.service[0] in injected]
-        yield from (f"no address of {'/'.join(each.service)}" for each in expected)
+) -> Iterator[_Difference]:
+    """What a replica has wrong; it may leave Services out that nobody may see."""
     for each in live:
-        addresses = its.get(each.service)
+        name, addresses = "/".join(each.service), its.get(each.service)
+        if not its and each.ready and each.service[0] in injected:
+            yield name, "has no address"
         if addresses is None:
             continue
-        lacking = sorted(each.ready - addresses.keys())
         pods = {address for address, is_pod in addresses.items() if is_pod}
-        gone = sorted(pods - each.ready - each.others) if each.is_whole else []
-        words = [*(f"lacks {address}" for address in lacking), *(f"still has {a}" for a in gone)]
-        if words:
-            yield f"{'/'.join(each.service)} {', '.join(words[:_SHOWN])}"
+        gone = pods - each.ready - each.others if each.is_whole else ()
+        yield from ((name, f"lacks {address}") for address in sorted(each.ready - addresses.keys()))
+        yield from ((name, f"still has {address}") for address in sorted(gone))

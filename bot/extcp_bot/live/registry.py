@@ -79,8 +79,13 @@ async def members(target: Target, replica: Replica) -> Mapping[str, Member]:
     return await target.fleet.once((replica, CLUSTERS), read)
 
 
-async def endpoints(target: Target, replica: Replica) -> Endpoints:
+async def endpoints(target: Target, replica: Replica, *, again: bool = False) -> Endpoints:
     """The addresses that a replica has; of a large mesh only these are kept in memory.
+
+    Args:
+        target: Of the control plane.
+        replica: Whom to ask.
+        again: Look a second time, a moment later.
 
     Raises:
         CannotLookError: It cannot be asked.
@@ -88,10 +93,10 @@ async def endpoints(target: Target, replica: Replica) -> Endpoints:
 
     async def read() -> Endpoints:
         taken = target.fleet.now()
-        said = await istiod.debug(target, replica, ENDPOINTS, shrink=_shrink)
+        said = await istiod.debug(target, replica, ENDPOINTS, shrink=_shrink, again=again)
         return Endpoints(taken, _by_cluster(fields.mapping(said)))
 
-    return await target.fleet.once((replica, ENDPOINTS), read)
+    return await target.fleet.once((replica, ENDPOINTS, again), read)
 
 
 def _shrink(item: Object) -> Any:  # noqa: ANN401 - JSON

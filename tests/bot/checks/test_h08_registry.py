@@ -21,6 +21,14 @@ ADDRESSES = {CONFIG: "10.1.0.1", SECOND: "10.2.0.1"}
 Pages = dict[str, Any]
 
 
+class Answers(dict[str, Any]):
+    """Pages of which some are made anew each time: those that are functions."""
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - JSON
+        page = super().get(key, default)
+        return page() if callable(page) else page
+
+
 @pytest.fixture
 def mesh() -> Iterator[World]:
     with world() as made:
@@ -34,7 +42,7 @@ def mesh() -> Iterator[World]:
 @pytest.fixture
 def pages(mesh: World) -> dict[str, Pages]:
     """What each of two replicas says, by its name."""
-    result = {name: healthy_pages() for name in (FIRST, OTHER)}
+    result: dict[str, Pages] = {name: Answers(healthy_pages()) for name in (FIRST, OTHER)}
     for name, its in result.items():
         istiods.put(mesh.external, name, its)
     return result
@@ -230,6 +238,47 @@ def test_what_has_just_changed_is_left_out(mesh: World) -> None:
     assert [each.found for each in found] == ["synced", "none"]
 
 
+@pytest.mark.parametrize("asked_last", [FIRST, OTHER])
+def test_what_changes_while_istiod_is_asked_is_left_out(
+    mesh: World, pages: dict[str, Pages], asked_last: str
+) -> None:
+    def known() -> Any:  # noqa: ANN401 - JSON
+        put_slice(mesh, SECOND, "10.2.0.9", changed="2026-06-01T12:00:00Z")
+        return shards({SECOND: ["10.2.0.9"]})
+
+    pages[asked_last][registry.ENDPOINTS] = known
+    assert told(mesh, SECOND) == []
+
+
+def test_what_is_put_right_within_a_moment_is_not_stale(
+    mesh: World, pages: dict[str, Pages]
+) -> None:
+    looks = iter([["10.2.0.1", "10.2.0.8"], ["10.2.0.1", "10.2.0.9"]])
+    pages[FIRST][registry.ENDPOINTS] = lambda: shards({SECOND: next(looks)})
+    assert told(mesh, SECOND) == []
+    assert next(looks, None) is None
+
+
+def test_a_healthy_replica_is_asked_once_for_all_clusters(
+    mesh: World, pages: dict[str, Pages]
+) -> None:
+    healthy = pages[FIRST][registry.ENDPOINTS]
+    looks = iter([healthy])
+    pages[FIRST][registry.ENDPOINTS] = lambda: next(looks)
+    assert {each.state for each in mesh.check(CODE)} == {State.HEALTHY}
+
+
+def test_who_is_gone_before_the_second_look_is_unknown(
+    mesh: World, pages: dict[str, Pages]
+) -> None:
+    put_slice(mesh, SECOND, "10.2.0.9")
+    looks = iter([shards({SECOND: ["10.2.0.1"]})])
+    pages[FIRST][registry.ENDPOINTS] = lambda: next(looks, 404)
+    _, gone, stale = mesh.check(CODE, SECOND)
+    assert (gone.state, FIRST in gone.looked_at) == (State.UNKNOWN, True)
+    assert (stale.problem, OTHER in stale.looked_at) == ("stale", True)
+
+
 def test_addresses_without_a_pod_may_come_from_elsewhere(
     mesh: World, pages: dict[str, Pages]
 ) -> None:
@@ -250,7 +299,7 @@ def test_no_address_of_a_cluster_at_all_is_stale(mesh: World, pages: dict[str, P
     for its in pages.values():
         its[registry.ENDPOINTS] = shards({CONFIG: ["10.1.0.1"]})
     stale = [each for each in mesh.check(CODE, SECOND) if each.problem]
-    assert [each.found for each in stale] == ["no address of sample/app"] * 2
+    assert [each.found for each in stale] == ["sample/app has no address"] * 2
     mesh.second.objects["/api/v1/namespaces/sample"]["metadata"]["labels"] = {}
     assert told(mesh, SECOND) == []
 
