@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from extcp_bot.forge.model import PullRequest
+    from extcp_bot.proposals.case import Terms
     from extcp_bot.proposals.commands import Order
     from extcp_bot.proposals.seen import Seen
     from extcp_bot.proposals.writes import Write
@@ -53,28 +54,48 @@ def decide(case: Case) -> Decision:
 
 
 def _of_open(case: Case, pull: PullRequest) -> Decision:
-    orders = case.seen.orders
-    ignored = [each for each in orders if each.word is Word.IGNORE]
+    may_override = case.commit is not None and case.evidence.verdict is State.HEALTHY
+    theirs = of_people(case.seen, pull, case.terms, may_override=may_override)
+    if theirs is not None:
+        return theirs
+    return Decision(Standing.OPEN, tuple(_renewed(case, pull)), _why(case), pull)
+
+
+def of_people(
+    seen: Seen, pull: PullRequest, terms: Terms, *, may_override: bool
+) -> Decision | None:
+    """What follows from what people did to an open pull request, whatever the clusters say.
+
+    Args:
+        seen: What the forge and Git say.
+        pull: Open, and the bot's.
+        terms: What counts in this pass.
+        may_override: Whether the bot could go on with it, where ``/extcp rebase`` asks for that.
+
+    Returns:
+        None where it is still the bot's to deal with.
+    """
+    ignored = [each for each in seen.orders if each.word is Word.IGNORE]
     if ignored:
         return Decision(
             Standing.DECLINED, (Close(pull.number), *_acknowledged(pull, ignored)), "", pull
         )
-    taken = _taken(case, pull)
-    overrides = any(each.word is Word.REBASE for each in orders) and pull.base == case.terms.base
-    if taken and not (overrides and case.commit and case.evidence.verdict is State.HEALTHY):
-        note = Note("needs-human", f"{taken}\n")
-        labels = _labels(pull, NEEDS_HUMAN)
-        told = [each for each in orders if each.word is Word.EXPLAIN]
-        writes = (*labels, *_said(case, pull, [note]), *_acknowledged(pull, told))
-        return Decision(Standing.NEEDS_HUMAN, writes, taken, pull)
-    return Decision(Standing.OPEN, tuple(_renewed(case, pull)), _why(case), pull)
+    taken = _taken(seen, pull, terms)
+    overrides = pull.base == terms.base and any(each.word is Word.REBASE for each in seen.orders)
+    if not taken or (overrides and may_override):
+        return None
+    note = Note("needs-human", f"{taken}\n")
+    labels = _labels(pull, NEEDS_HUMAN)
+    told = [each for each in seen.orders if each.word is Word.EXPLAIN]
+    writes = (*labels, *_said(seen, pull, terms, [note]), *_acknowledged(pull, told))
+    return Decision(Standing.NEEDS_HUMAN, writes, taken, pull)
 
 
-def _taken(case: Case, pull: PullRequest) -> str:
+def _taken(seen: Seen, pull: PullRequest, terms: Terms) -> str:
     """Why the pull request is a person's by now; empty where it is not."""
-    if pull.base != case.terms.base:
+    if pull.base != terms.base:
         return "Somebody chose another branch to merge this into, so the bot leaves it alone."
-    if case.seen.branch is None or not case.seen.branch.is_ours:
+    if seen.branch is None or not seen.branch.is_ours:
         return (
             "There are commits on this branch that the bot did not make, so it leaves the branch "
             f"alone, and the status `{STATUS_CONTEXT}` says nothing about them. To have them "
@@ -96,7 +117,7 @@ def _renewed(case: Case, pull: PullRequest) -> Iterator[Write]:
     yield from label
     if after.head == head:  # else a pass was killed after its push, and nobody can look now
         yield from _status(case, pull, after)
-    yield from _said(case, pull, [])
+    yield from _said(case.seen, pull, case.terms, [])
     yield from _acknowledged(pull, (each for each in case.seen.orders if _is_done(each, after)))
 
 
@@ -166,12 +187,11 @@ def _labels(pull: PullRequest, label: str) -> tuple[Edit, ...]:
     return (Edit(pull.number, None, missing, extra),) if extra or missing else ()
 
 
-def _said(case: Case, pull: PullRequest, notes: list[Note]) -> Iterator[Write]:
-    asked = [each.code for each in case.seen.orders if each.word is Word.EXPLAIN]
-    remark = case.seen.remark
-    text = comment.wanted(remark, notes, asked, case.terms.explain)
+def _said(seen: Seen, pull: PullRequest, terms: Terms, notes: list[Note]) -> Iterator[Write]:
+    asked = [each.code for each in seen.orders if each.word is Word.EXPLAIN]
+    text = comment.wanted(seen.remark, notes, asked, terms.explain)
     if text is not None:
-        yield Say(pull, remark.identity if remark else None, text)
+        yield Say(pull, seen.remark.identity if seen.remark else None, text)
 
 
 def _acknowledged(pull: PullRequest, orders: Iterable[Order]) -> Iterator[Write]:
@@ -253,17 +273,15 @@ def _why(case: Case) -> str:
     )
 
 
-def withdraw(seen: Seen, pull: PullRequest, why: str) -> tuple[Write, ...]:
+def withdraw(seen: Seen, pull: PullRequest, why: str, terms: Terms) -> tuple[Write, ...]:
     """Close a pull request that has nothing to propose any more, and say why; that is no *no*.
 
     Args:
         seen: What the forge says.
-        pull: Open, and the bot's.
+        pull: Open, and the bot's: :func:`of_people` says that nobody has taken it over.
         why: In words of ours.
+        terms: What counts in this pass.
     """
-    extra = pull.labels & STATE_LABELS
-    missing = frozenset({WITHDRAWN}) - pull.labels
-    labels = (Edit(pull.number, None, missing, extra),) if extra or missing else ()
-    text = comment.wanted(seen.remark, [Note(f"withdrawn: {why}", f"{why}\n")], (), str)
-    said = (Say(pull, seen.remark.identity if seen.remark else None, text),) if text else ()
-    return (*labels, *said, Close(pull.number))
+    said = _said(seen, pull, terms, [Note(f"withdrawn: {why}", f"{why}\n")])
+    done = _acknowledged(pull, (each for each in seen.orders if each.word is not Word.UNIGNORE))
+    return (*_labels(pull, WITHDRAWN), *said, Close(pull.number), *done)

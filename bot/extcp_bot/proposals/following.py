@@ -31,6 +31,8 @@ from extcp_bot.result import Report, clean
 from extcp_gitops.inventory.names import cluster_name_of_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from extcp_bot.forge.model import PullRequest
     from extcp_bot.joining.model import Progress
     from extcp_bot.proposals.apply import Hands
@@ -127,6 +129,7 @@ class Follower:
         clusters: Of the mesh.
         workspace: With the base.
         policy: How long a cluster has.
+        explain: Markdown about a check, by its code.
     """
 
     reader: Reader
@@ -134,6 +137,7 @@ class Follower:
     clusters: Clusters
     workspace: Workspace
     policy: Policy
+    explain: Callable[[str], str]
 
     async def follow(self, branch: str) -> Followed:
         """One look at what became of a pull request; what is to be done after it is done.
@@ -207,7 +211,7 @@ class Follower:
 
     async def _report(self, pull: PullRequest, note: Note) -> None:
         remark, _ = await self.reader.said(pull)
-        text = comment.wanted(remark, [note], (), str)
+        text = comment.wanted(remark, [note], (), self.explain)
         if text is not None:
             say = Say(pull, remark.identity if remark is not None else None, text)
             await self.hands.carry_out([say])

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from extcp_bot import threads
 from extcp_bot.candidates.checks import all_preflight_checks
 from extcp_bot.checks import all_checks
-from extcp_bot.forge.model import ForgeError
+from extcp_bot.forge.model import ForgeError, PullRequestState
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.proposals import commands, dashboard, subjects
 from extcp_bot.proposals.apply import Hands
 from extcp_bot.proposals.case import Standing, Terms
 from extcp_bot.proposals.dashboard import Count, Row, State, View
-from extcp_bot.proposals.decide import withdraw
+from extcp_bot.proposals.decide import of_people, withdraw
 from extcp_bot.proposals.following import Followed, Follower, branches
 from extcp_bot.proposals.limits import Budget, LimitError, Meter
 from extcp_bot.proposals.look import Reader
@@ -162,7 +162,7 @@ class OnePass:
         self, reader: Reader, hands: Hands, before: State
     ) -> tuple[list[Followed], list[tuple[Proposal, Evidence]]]:
         touched = await threads.run(self.workspace.touched_since, before.base)
-        follower = Follower(reader, hands, self.clusters, self.workspace, self.policy)
+        follower = Follower(reader, hands, self.clusters, self.workspace, self.policy, _explain)
         followed: list[Followed] = []
         given: list[tuple[Proposal, Evidence]] = []
         for branch in branches(before, touched, self.clusters.inventory):
@@ -182,18 +182,17 @@ class OnePass:
 
     # What is proposed
 
+    @property
+    def _terms(self) -> Terms:
+        mesh = self.clusters.inventory.mesh
+        age, base = self.policy.evidence_age, self.workspace.base
+        return Terms(mesh.mesh_id, mesh.repository.branch, base, age, explain=_explain)
+
     async def _settle(
         self, chosen: Iterable[Subject], reader: Reader, hands: Hands, before: State
     ) -> None:
-        repository = self.clusters.inventory.mesh.repository
-        terms = Terms(
-            self.clusters.inventory.mesh.mesh_id,
-            repository.branch,
-            self.workspace.base,
-            self.policy.evidence_age,
-            explain=_explain,
-        )
-        settler = Settler(reader, hands, self.clusters, self.workspace, terms, self.policy.passes)
+        how = (self._terms, self.policy.passes)
+        settler = Settler(reader, hands, self.clusters, self.workspace, *how)
         for subject in sorted(chosen, key=lambda each: each.proposal.branch):
             branch = subject.proposal.branch
             count = before.counts.get(branch)
@@ -234,22 +233,35 @@ class OnePass:
     async def _withdraw(
         self, opened: Opened, why: str, reader: Reader, hands: Hands, before: State
     ) -> None:
-        """Close what has nothing to propose any more, once enough passes have said so."""
+        """Close what has nothing to propose any more, once enough passes have said so.
+
+        What a person has taken over stays open.
+        """
         branch = opened.pull.head
         key = f"{_WITHDRAW}{branch}"
         count = before.counts.get(key)
         number = min((count.number if count else 0) + 1, self.policy.passes)
-        if number >= self.policy.passes:
-            seen = await self._tried(branch, reader.seen(branch, is_deep=False))
-            if seen is not None:
-                closing = hands.carry_out(withdraw(seen, opened.pull, why))
-                await self._tried(branch, closing)
+        seen = await self._tried(branch, reader.seen(branch, is_deep=False))
+        if seen is None:
+            if count is not None:  # nothing is known, so nothing is forgotten
+                self._counts[key] = count
             return
-        self._counts[key] = Count("", number)
-        marker, kind = opened.marker, _KINDS[opened.marker.kind]
-        self._rows.append(
-            Row(marker.name, kind, branch, Standing.WAITING, why, why, opened.pull.number)
-        )
+        pull = seen.own
+        if pull is None or pull.state is not PullRequestState.OPEN:  # decided since this pass began
+            return
+        theirs = of_people(seen, pull, self._terms, may_override=True)
+        if theirs is not None:
+            await self._tried(branch, hands.carry_out(theirs.writes))
+            if theirs.standing is Standing.NEEDS_HUMAN:
+                self._counts[key] = Count("", number)
+                words = f"{why} {theirs.why}"
+                self._rows.append(_row_of_opened(opened, theirs.standing, words))
+        elif number >= self.policy.passes:
+            closing = hands.carry_out(withdraw(seen, pull, why, self._terms))
+            await self._tried(branch, closing)
+        else:
+            self._counts[key] = Count("", number)
+            self._rows.append(_row_of_opened(opened, Standing.WAITING, why))
 
     async def _tried(self, what: str, work: Awaitable[T]) -> T | None:
         """What some work gives; what is in its way is told, and is in the way of nothing else.
@@ -278,6 +290,12 @@ def _row(subject: Subject, standing: Standing, why: str, key: str, number: int =
     proposal = subject.proposal
     kind = _KINDS[proposal.kind]
     return Row(proposal.name, kind, proposal.branch, standing, why, key, number)
+
+
+def _row_of_opened(one: Opened, standing: Standing, why: str) -> Row:
+    marker = one.marker
+    kind = _KINDS[marker.kind]
+    return Row(marker.name, kind, one.pull.head, standing, why, why, one.pull.number)
 
 
 def _row_of_followed(one: Followed) -> Row:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extcp_bot.checks.model import State
-from extcp_bot.forge.model import CommitState, CommitStatus, PullRequestState
+from extcp_bot.forge.model import Comment, CommitState, CommitStatus, PullRequestState
+from extcp_bot.proposals import comment
 from extcp_bot.proposals.case import Case, Standing, status_of
 from extcp_bot.proposals.commands import Order, Word
-from extcp_bot.proposals.decide import decide, withdraw
+from extcp_bot.proposals.decide import decide, of_people, withdraw
 from extcp_bot.proposals.marker import Marker
 from extcp_bot.proposals.model import BLOCKED, HEALTHY, NEEDS_HUMAN, WITHDRAWN
 from extcp_bot.proposals.seen import Branch, Seen
@@ -209,9 +210,49 @@ def test_a_branch_that_is_left_over_is_used_again() -> None:
     assert decide(case(seen)).standing is Standing.NEEDS_HUMAN
 
 
+# Withdrawals
+
+
 def test_a_withdrawn_one_says_why_and_is_closed_last() -> None:
-    labels, said, closed = withdraw(settled(), settled().pulls[0], "It is gone.")
+    labels, said, closed = withdraw(settled(), settled().pulls[0], "It is gone.", TERMS)
     assert labels == Edit(1, None, frozenset({WITHDRAWN}), frozenset({HEALTHY}))
     assert isinstance(said, Say)
     assert "It is gone." in said.text
     assert closed == Close(1)
+
+
+def test_what_was_explained_stays_explained_when_it_is_withdrawn() -> None:
+    terms = replace(TERMS, explain=lambda code: f"All about {code}.\n")
+    text = comment.wanted(None, [], ["EXTCP-H06"], terms.explain)
+    seen = replace(settled(), remark=Comment(7, ME, text or "", NOW))
+    said = next(w for w in withdraw(seen, seen.pulls[0], "It is gone.", terms) if type(w) is Say)
+    assert "All about EXTCP-H06." in said.text
+
+
+def test_commands_on_one_that_is_withdrawn_are_answered() -> None:
+    orders = tuple(Order(word, "EXTCP-H06", n, NOW) for n, word in enumerate(Word))
+    seen = replace(settled(), orders=orders)
+    writes = withdraw(seen, seen.pulls[0], "It is gone.", TERMS)
+    done = {write.order.word for write in writes if isinstance(write, Acknowledge)}
+    assert done == {*Word} - {Word.UNIGNORE}
+
+
+THEIR_BRANCH = Branch(THEIRS, is_ours=False)
+
+
+@pytest.mark.parametrize(
+    ("seen", "word", "expected"),
+    [
+        (settled(), None, None),
+        (replace(settled(), branch=THEIR_BRANCH), None, Standing.NEEDS_HUMAN),
+        (replace(settled(), branch=THEIR_BRANCH), Word.REBASE, None),
+        (replace(settled(), branch=THEIR_BRANCH), Word.IGNORE, Standing.DECLINED),
+        (settled(), Word.IGNORE, Standing.DECLINED),
+    ],
+)
+def test_what_a_person_has_taken_over_is_theirs_until_they_give_it_back(
+    seen: _Seen, word: Word | None, expected: Standing | None
+) -> None:
+    orders = (Order(word, "", 5, NOW),) if word is not None else ()
+    found = of_people(replace(seen, orders=orders), seen.pulls[0], TERMS, may_override=True)
+    assert (found.standing if found is not None else None) is expected

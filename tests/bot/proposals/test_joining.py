@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from extcp_bot.checks import all_checks
 from extcp_bot.checks.model import State
 from extcp_bot.credentials.model import Outcome
 from extcp_bot.joining.model import Stage
@@ -68,6 +69,19 @@ def test_a_cluster_is_followed_stage_by_stage_in_one_comment(desk: Desk) -> None
     (comment,) = desk.comments(number)
     assert "Proven in the mesh" in comment["body"]
     quiet(desk)
+
+
+def test_what_was_explained_stays_explained_after_the_merge(desk: Desk) -> None:
+    desk.script.candidates = [candidate()]
+    desk.reconcile()
+    number = int(desk.pull()["number"])
+    desk.say(number, "/extcp explain EXTCP-H06")
+    desk.reconcile()
+    desk.repository.merge(number)
+    desk.reconcile()
+    (_, comment) = desk.comments(number)
+    assert "Proven in the mesh" in comment["body"]
+    assert all_checks()["EXTCP-H06"].title in comment["body"]
 
 
 def test_while_one_is_on_its_way_no_other_one_is_opened(desk: Desk) -> None:

@@ -245,6 +245,24 @@ def test_a_candidate_that_is_none_any_more_is_withdrawn_and_may_come_back(desk: 
     assert standing(desk) is Standing.OPEN
 
 
+def test_what_a_person_has_taken_over_stays_open_without_a_label_on_the_cluster(desk: Desk) -> None:
+    number = opened(desk)
+    theirs = desk.repository.commit(ADD, "clusters/x", by=desk.repository.gitea.person)
+    desk.script.candidates = []
+    (row,) = desk.reconcile().rows
+    assert row.standing is Standing.NEEDS_HUMAN
+    assert "no longer a candidate" in row.why
+    quiet(desk)
+    assert f"needs a person #{number}" in desk.dashboard()["body"]
+    assert desk.pull()["state"] == "open"
+    assert desk.labels(number) == {"extcp:needs-human"}
+    assert desk.repository.branch(ADD) == theirs
+    said = desk.say(number, "/extcp rebase")
+    desk.reconcile()
+    assert desk.eyes(said)
+    assert desk.pull()["state"] == "closed"
+
+
 def test_one_addition_at_a_time(desk: Desk) -> None:
     desk.script.candidates = [candidate("a"), candidate("b")]
     outcome = desk.reconcile()
