@@ -71,7 +71,9 @@ def wrong_host_in_virtual_service(stage: Stage) -> Iterator[None]:
 @fault(
     "istiod answers the API servers' webhooks after six seconds",
     names="H10 remote-cluster-2 slow",
-    follows=("H10 remote-cluster-1 slow", DRIFT),
+    # No drift: the bot leaves fields alone that the repository says nothing of; Argo CD, held here,
+    # does not.
+    follows=("H10 remote-cluster-1 slow",),
     by_hand=True,
 )
 def slow_webhooks(stage: Stage) -> Iterator[None]:

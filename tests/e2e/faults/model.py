@@ -116,7 +116,8 @@ class Stage:
             if expected <= seen <= expected | allowed:
                 return results
             if time.monotonic() > deadline:
-                assert sorted(seen) == sorted(expected)
+                extra, missing = sorted(seen - expected - allowed), sorted(expected - seen)
+                raise AssertionError(f"the bot says {extra} besides, and does not say {missing}")
 
     def carry_out(self, command: str) -> None:
         """What the bot told a person to do, with that person's own rights."""
