@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from extcp_gitops.inventory.author import NewCluster
 
 _PLANE: Final = "controlPlane"
+_DIGEST: Final = "sha256"
 _GATEWAYS: Final = ("ingress", "egress", "eastWest")
 
 
@@ -88,9 +89,31 @@ def pin_root(control_plane: str, root: str, *, by_hand: bool = False) -> Proposa
         pinned = author.pin_root(raw, load(files).inventory, control_plane, certificate)
         return {schema.MESH_FILE: pinned}
 
-    digest = hashlib.sha256(certificate.encode()).hexdigest()
-    title = f"Pin the root of {control_plane}"
-    return Proposal(Kind.PIN_ROOT, control_plane, {"sha256": digest}, edit, title, by_hand)
+    inputs = {_DIGEST: _digest(root)}
+    return Proposal(Kind.PIN_ROOT, control_plane, inputs, edit, _title(control_plane), by_hand)
+
+
+def same_pin(marker: Marker) -> Proposal:
+    """A pin that is open already, without its certificate: to say on it that it cannot be now."""
+
+    def edit(_: dict[str, bytes]) -> Mapping[str, bytes | None]:
+        raise ValueError("only a root that is published can be pinned")
+
+    title = _title(marker.name)
+    return Proposal(Kind.PIN_ROOT, marker.name, marker.inputs, edit, title, marker.by_hand)
+
+
+def pins_another(marker: Marker, root: str) -> bool:
+    """Whether a pin is of another root than this one, PEM without ``pem.problem``."""
+    return marker.inputs.get(_DIGEST) != _digest(root)
+
+
+def _digest(root: str) -> str:
+    return hashlib.sha256(pem.normalise(root).encode()).hexdigest()
+
+
+def _title(control_plane: str) -> str:
+    return f"Pin the root of {control_plane}"
 
 
 def credential(

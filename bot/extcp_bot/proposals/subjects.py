@@ -38,6 +38,7 @@ _UNLABELLED: Final = (
 _PROVEN: Final = "Nothing to take out: the cluster is proven in the mesh by now."
 _WRITTEN: Final = "Nothing to add: the repository has the credential already."
 _PINNED: Final = "Nothing to pin: a root of this control plane is pinned already."
+_NO_PLANE: Final = "Nothing to pin: the control plane is not in the mesh any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,14 @@ async def of_pass(
     found = Found()
     for proposal, evidence in given:
         found.add(proposal, _given(evidence))
-    pinned = await _roots(clusters, found)
+    await _roots(clusters, found)
     known = await _candidates(clusters, found)
     for each in opened:
         if each.marker.kind is Kind.ADD_CLUSTER:
             await _of_addition(clusters, each, known, found)
-        elif why := _of_other(clusters, each, found, pinned, following):
+        elif each.marker.kind is Kind.PIN_ROOT:
+            await _of_root(clusters, each, found)
+        elif why := _of_other(clusters, each, found, following):
             found.to_withdraw.append((each, why))
     return found
 
@@ -114,26 +117,51 @@ async def _of_addition(
         found.to_withdraw.append((each, _UNLABELLED))
 
 
-def _of_other(
-    clusters: Clusters,
-    each: Opened,
-    found: Found,
-    pinned: Collection[str],
-    following: Collection[str],
-) -> str:
+async def _of_root(clusters: Clusters, each: Opened, found: Found) -> None:
+    """An open pin: withdraw it where that is done, and settle again what a person asked for."""
+    marker = each.marker
+    plane = clusters.inventory.control_planes.get(marker.name)
+    if plane is None:
+        found.to_withdraw.append((each, _NO_PLANE))
+        return
+    known = plane.ca.root_certificate
+    if known is not None and not (marker.by_hand and kinds.pins_another(marker, known)):
+        found.to_withdraw.append((each, _PINNED))
+    elif marker.by_hand:
+        await _root_again(clusters, marker, found)
+
+
+async def _root_again(clusters: Clusters, marker: Marker, found: Found) -> None:
+    """A pin that a person asked for: of the root that they saw, and of no other one since."""
+    name = marker.name
+    try:
+        root = await clusters.root(name)
+    except CannotLookError as error:
+        found.add(kinds.same_pin(marker), _given(blind(clusters, error)))
+        return
+    if not root or pem.problem(root) or kinds.pins_another(marker, root):
+        why = (
+            f"{name} does not publish the root any more that is to be pinned here; find out why, "
+            f"and close this, or have the new one pinned: extcp-bot propose --pin-root {name}"
+        )
+        changed = Evidence(clusters.fleet.now(), (), obstacle=why)
+        found.add(kinds.same_pin(marker), _given(changed))
+        return
+    found.add(kinds.pin_root(name, root, by_hand=True), _same_root(clusters, name, root))
+
+
+def _of_other(clusters: Clusters, each: Opened, found: Found, following: Collection[str]) -> str:
     """Why another open proposal is to be withdrawn; empty where it is not."""
     kind, name = each.marker.kind, each.marker.name
     member = clusters.inventory.by_name.get(name)
-    if kind is not Kind.PIN_ROOT and member is None:
+    if member is None:
         return _GONE
     match kind:
         case Kind.REMOVE_CLUSTER:
             _remove(clusters, name, found)
         case Kind.REVERT if branch_of(Kind.ADD_CLUSTER, name) not in following:
             return _PROVEN
-        case Kind.PIN_ROOT if name in pinned and each.pull.head not in found.subjects:
-            return _PINNED
-        case Kind.CREDENTIAL if member is not None and member.credential:
+        case Kind.CREDENTIAL if member.credential:
             return _WRITTEN
         case _:
             pass
@@ -206,13 +234,10 @@ async def _again(clusters: Clusters, opened: Opened, found: Found, *, is_blind: 
         found.add(proposal, _addition(clusters, candidate))
 
 
-async def _roots(clusters: Clusters, found: Found) -> frozenset[str]:
-    """Proposes to pin the roots of self-signed control planes; gives those that have one pinned."""
-    pinned = set()
+async def _roots(clusters: Clusters, found: Found) -> None:
+    """Proposes to pin the roots of self-signed control planes that have none pinned."""
     for plane in clusters.inventory.mesh.control_planes:
         known = plane.ca.root_certificate
-        if known is not None:
-            pinned.add(plane.name)
         if plane.ca.type is not CAType.SELF_SIGNED or plane.ca.insecure_skip_verify:
             continue
         try:
@@ -231,7 +256,6 @@ async def _roots(clusters: Clusters, found: Found) -> frozenset[str]:
                 f"why; nothing follows until a person runs: extcp-bot propose --pin-root "
                 f"{plane.name}"
             )
-    return frozenset(pinned)
 
 
 def _addition(clusters: Clusters, candidate: Candidate) -> Gather:

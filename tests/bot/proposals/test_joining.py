@@ -11,12 +11,14 @@ from extcp_bot.checks import all_checks
 from extcp_bot.checks.model import State
 from extcp_bot.credentials.model import Outcome
 from extcp_bot.joining.model import Stage
+from extcp_bot.proposals import kinds
 from extcp_bot.proposals.asked import Asked
 from extcp_bot.proposals.case import Standing
 from extcp_bot.proposals.writes import Deliver, TakeAway
 from extcp_gitops.errors import ExitCode, ExtcpError
+from extcp_gitops.generate import generate
 from extcp_gitops.inventory.load import load_directory
-from tests import gitrepo, meshes
+from tests import gitrepo, meshes, repositories
 from tests.bot.proposals import desk as desks
 from tests.bot.proposals.script import NEW, candidate
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 LATER = timedelta(minutes=31)
 REVERT = f"extcp/revert/{NEW}"
 PLANE = "external-istiod"
+PIN = Asked(pin=(PLANE,), pause=0)
 
 
 def merged(desk: Desk, *progress: tuple[Stage, State]) -> int:
@@ -222,19 +225,71 @@ def test_the_root_of_a_self_signed_control_plane_is_proposed_once_it_is_there(de
     quiet(desk)
 
 
-def test_a_root_that_has_changed_is_never_followed_silently(desk: Desk) -> None:
+def changed_root(desk: Desk) -> None:
+    """Have a root pinned, and another one published."""
     desk.script.roots = {PLANE: meshes.certificate()}
     desk.reconcile()
     desk.repository.merge(desk.pull()["number"])
     desk.script.roots = {PLANE: meshes.certificate("Another Root")}
+
+
+def test_a_root_that_has_changed_is_never_followed_silently(desk: Desk) -> None:
+    changed_root(desk)
     outcome = desk.reconcile()
     assert "--pin-root" in outcome.warnings[0]
     assert "is not the one that is pinned" in desk.dashboard()["body"]
     assert len(desk.pulls()) == 1
     quiet(desk)
-    (row,) = desk.reconcile(asked=Asked(pin=(PLANE,), pause=0)).rows
+
+
+def test_a_changed_root_that_a_person_wants_pinned_stays_proposed_until_it_is(desk: Desk) -> None:
+    changed_root(desk)
+    (row,) = desk.reconcile(asked=PIN).rows
     assert row.standing is Standing.OPEN
     desk.reconcile()
+    quiet(desk)
+    desk.repository.commit("main", "clusters/remote-cluster-1/custom/note")
+    desk.reconcile()
+    (pull,) = desk.pulls("open")
+    desk.repository.merge(pull["number"])
+    plane = inventory(desk).control_planes[PLANE]
+    assert plane.ca.root_certificate == meshes.certificate("Another Root")
+    assert not desk.reconcile().warnings
+    quiet(desk)
+
+
+def test_a_root_that_changes_again_is_not_pinned_until_a_person_says_so_again(desk: Desk) -> None:
+    changed_root(desk)
+    desk.reconcile(asked=PIN)
+    (pull,) = desk.pulls("open")
+    desk.script.roots = {PLANE: meshes.certificate("A Third Root")}
+    (row,) = desk.reconcile().rows
+    assert row.standing is Standing.OPEN
+    assert "does not publish the root any more" in row.why
+    (blocked,) = desk.pulls("open")
+    assert blocked["head"]["sha"] == pull["head"]["sha"]
+    assert "does not publish the root any more" in blocked["body"]
+    assert desk.labels(pull["number"]) == {"extcp:blocked"}
+    assert (desk.status(pull["head"]["sha"]) or ("",))[0] == "failure"
+    quiet(desk)
+    desk.reconcile(asked=PIN)
+    desk.reconcile()
+    quiet(desk)
+    (renewed,) = desk.pulls("open")
+    assert renewed["head"]["sha"] != pull["head"]["sha"]
+    assert desk.labels(pull["number"]) == {"extcp:healthy"}
+
+
+def test_a_pin_that_somebody_else_made_is_withdrawn(desk: Desk) -> None:
+    desk.script.roots = {PLANE: meshes.certificate()}
+    desk.reconcile(asked=PIN)
+    number = desk.pull()["number"]
+    generate(desk.root, desk.options, kinds.pin_root(PLANE, meshes.certificate()).edit)
+    repositories.commit(desk.root)
+    desks.push(desk.root, desk.repository, "main")
+    desk.reconcile()
+    assert desk.pull()["state"] == "closed"
+    assert desk.labels(number) == {"extcp:withdrawn"}
     quiet(desk)
 
 
@@ -242,7 +297,7 @@ def test_a_root_that_is_none_is_refused(desk: Desk) -> None:
     desk.script.roots = {PLANE: "no certificate"}
     assert desk.reconcile().rows == []
     with pytest.raises(ExtcpError, match="EXTCP-I021"):
-        desk.reconcile(asked=Asked(pin=(PLANE,), pause=0))
+        desk.reconcile(asked=PIN)
 
 
 # The forge
