@@ -98,6 +98,21 @@ def test_a_repository_of_another_user_is_refused_with_the_command_that_mends_it(
     )
 
 
+def test_the_top_of_a_repository(root: Path) -> None:
+    assert Repository(root / "clusters/one").top == root
+
+
+def test_the_next_commit_is_on_the_branch_or_refused(root: Path) -> None:
+    repository = Repository(root)
+    repository.require_branch("main")
+    git(root, "switch", "--quiet", "--orphan", "empty")
+    with pytest.raises(ExtcpError, match=r"EXTCP-G026.*'empty'") as caught:
+        repository.require_branch("main")
+    assert caught.value.findings[0].remedy.startswith("git switch main, or")
+    repository.require_branch("trunk")
+    assert git(root, "symbolic-ref", "HEAD") == "refs/heads/trunk\n"
+
+
 # Reading
 
 
@@ -120,6 +135,17 @@ def test_a_touched_file_has_not_changed(root: Path) -> None:
     repository = Repository(root)
     assert repository.changed_paths("HEAD") == set()
     assert repository.is_clean(["mesh.yaml"])
+
+
+def test_uncommitted_paths_before_the_first_commit(tmp_path: Path) -> None:
+    repository = Repository.init(tmp_path, "main")
+    write(tmp_path, {".gitignore": "ignored\n", "staged": "1\n", "gone": "1\n", "ignored": "1\n"})
+    git(tmp_path, "add", "staged", "gone")
+    (tmp_path / "gone").unlink()
+    assert repository.uncommitted_paths() == {".gitignore", "staged"}
+    repository.commit([".gitignore", "staged"], "Begin")
+    write(tmp_path, {"staged": "2\n", "untracked": "1\n"})
+    assert repository.uncommitted_paths() == {"staged", "untracked"}
 
 
 def test_is_clean(root: Path) -> None:

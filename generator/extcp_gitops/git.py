@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -93,23 +94,56 @@ class Repository(History):
             raise failure("rev-parse", result)
         return cls(root)
 
+    @property
+    def top(self) -> Path:
+        """The top of the working tree, from which programs that read the repository count paths."""
+        return Path(self._git("rev-parse", "--show-toplevel").line)
+
+    def remote_url(self, name: str) -> str | None:
+        """The URL that the name of a remote repository stands for; None where it has none."""
+        known = gitcommand.run(self.root, "config", "--get", f"remote.{check_ref_name(name)}.url")
+        return known.line if known.status == 0 else None
+
     def add_remote(self, name: str, url: str) -> None:
         """Name a remote repository; nothing changes when it has that name and URL already.
 
         Raises:
             ExtcpError: EXTCP-G030 when the name stands for another URL; those of ``parse_url``.
         """
-        check_ref_name(name)
+        known = self.remote_url(name)
         parse_url(url)
-        known = gitcommand.run(self.root, "config", "--get", f"remote.{name}.url")
-        if known.status == 0 and known.line != url:
+        if known is None:
+            self._git("remote", "add", "--", name, url)
+        elif known != url:
             raise ExtcpError.of(
                 "EXTCP-G030",
                 f"the remote '{name}' has another URL already",
                 f"see it with 'git remote get-url {name}', change it with 'git remote set-url'",
             )
-        if known.status:
-            self._git("remote", "add", "--", name, url)
+
+    def require_branch(self, name: str) -> None:
+        """See to it, before anything is written, that the next commit will be on this branch.
+
+        Where nothing has been committed yet, HEAD is moved to the branch; no file changes by that.
+
+        Raises:
+            ExtcpError: EXTCP-G026 HEAD is on another branch; EXTCP-G021 on none.
+        """
+        wanted = f"refs/heads/{check_branch_name(name)}"
+        branch = self._branch()
+        if branch == wanted:
+            return
+        is_there = self._hash(f"{wanted}^{{commit}}") is not None
+        if not is_there and self._hash("HEAD^{commit}") is None:
+            self._git("symbolic-ref", "HEAD", wanted)
+            return
+        switch = "switch" if is_there else "switch --create"
+        here = branch.removeprefix("refs/heads/")
+        raise ExtcpError.of(
+            "EXTCP-G026",
+            f"HEAD is on the branch '{here}', and Argo CD is to follow '{name}'",
+            f"git {switch} {shlex.quote(name)}, or give --branch {shlex.quote(here)}",
+        )
 
     # Commit and push
 
@@ -170,8 +204,8 @@ class Repository(History):
         """
         self._branch_to_commit_on({})
 
-    def _branch_to_commit_on(self, person: Mapping[str, str]) -> str:
-        """The full name of the current branch, once everything is fit for a commit."""
+    def _branch(self) -> str:
+        """The full name of the branch that HEAD is on."""
         branch = gitcommand.run(self.root, "symbolic-ref", "--quiet", "HEAD")
         if branch.status == 1:
             raise ExtcpError.of(
@@ -181,6 +215,11 @@ class Repository(History):
             )
         if branch.status:
             raise failure("symbolic-ref", branch)
+        return branch.line
+
+    def _branch_to_commit_on(self, person: Mapping[str, str]) -> str:
+        """The full name of the current branch, once everything is fit for a commit."""
+        branch = self._branch()
         for name, work in _UNFINISHED.items():
             if self._hash(name):
                 raise ExtcpError.of(
@@ -189,7 +228,7 @@ class Repository(History):
                     f"finish it, or give it up with 'git {work} --abort'; then run this again",
                 )
         require_identity(self.root, person)
-        return branch.line
+        return branch
 
     def _move(
         self, branch: str, commit: str, parent: str | None, person: Mapping[str, str]
@@ -230,6 +269,13 @@ class Repository(History):
         changed = self._git(*DIFF, self.resolve(revision), "--").names
         untracked = self._git("ls-files", "--others", "--exclude-standard", "-z").names
         return frozenset(changed + untracked)
+
+    def uncommitted_paths(self) -> frozenset[str]:
+        """As ``changed_paths`` for the newest commit; all files where nothing is committed yet."""
+        if self._hash("HEAD^{commit}") is not None:
+            return self.changed_paths("HEAD")
+        listed = self._git("ls-files", "--cached", "--others", "--exclude-standard", "-z").names
+        return frozenset(path for path in listed if os.path.lexists(self.root / path))
 
     def is_clean(self, paths: Collection[str]) -> bool:
         """Whether these files, and all files in these directories, are as they were committed."""
