@@ -51,4 +51,4 @@ def run(args: list[str]) -> int:
     Returns:
         The exit code (design section 2).
     """
-    return commandline.run(cli, args, "interrupted; nothing half-done was left behind")
+    return commandline.run(cli, args, "interrupted; no change to files was left half-done")

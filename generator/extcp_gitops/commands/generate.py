@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from extcp_gitops.commands import options, progress
-from extcp_gitops.commands.change import as_json, change, tell
+from extcp_gitops.commands.change import as_json, bring_in_line, tell
 from extcp_gitops.errors import ExitCode
 from extcp_gitops.generate import Options, pending
 from extcp_gitops.inventory.load import find_root
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   extcp-gitops generate
+  extcp-gitops generate --commit    # with the inventory that it follows from
   extcp-gitops generate --check     # in CI: exit 4 when something would change
 """
 )
@@ -31,10 +32,12 @@ def generate(context: Context, *, check: bool, how: options.Writing) -> int:
 
     Reads mesh.yaml and clusters/*/cluster.yaml and writes all that follows from them, all or
     nothing. A generated file that somebody edited is named, not overwritten.
+
+    --commit takes along what these files follow from, as far as it is not committed yet: your
+    changes to mesh.yaml, to cluster.yaml and in the directories custom/ and credential/.
     """
     if not check:
-        outcome = change(context, lambda _: {}, "Generate from the inventory", how)
-        context.report(outcome.warnings)
+        bring_in_line(context, how)
         return ExitCode.OK
     found = pending(
         find_root(context.directory),

@@ -78,7 +78,7 @@ def writes(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--force", is_flag=True, help="Overwrite generated files that were edited by hand."
         ),
-        click.option("--commit", is_flag=True, help="Commit exactly what this command changed."),
+        click.option("--commit", is_flag=True, help="Commit what this command changed."),
         istioctl,
     ):
         wrapped = option(wrapped)
