@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from extcp_gitops.errors import ExitCode
 from extcp_gitops.inventory.load import load_directory
 from extcp_gitops.inventory.model import Forge, Gateways
+from tests.gitrepo import program
+from tests.interrupt import interrupt_when
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,6 +161,119 @@ def test_in_a_repository_with_other_things_nothing_else_is_committed(
     git(tmp_path, "add", "notes.txt")
     assert extcp("init", tmp_path, *ALL) == 0
     assert git(tmp_path, "status", "--porcelain") == "A  notes.txt\n"
+
+
+def test_a_remote_that_is_there_stays(extcp: Command, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    git(tmp_path, "init", "--bare", "-q", bare.name)
+    git(tmp_path, "clone", "-q", f"file://{bare}", "mesh")
+    git(tmp_path / "mesh", "symbolic-ref", "HEAD", "refs/heads/main")
+    assert extcp("init", tmp_path / "mesh", *ALL, "--push") == 0
+    assert git(tmp_path / "mesh", "remote", "get-url", "origin") == f"file://{bare}\n"
+    assert f"'origin' stays as it is; Argo CD will read from {URL}" in extcp.err
+    assert git(bare, "log", "--format=%s", "main") == "Describe the mesh mesh1\n"
+
+
+def _with_commit_on(root: Path, branch: str) -> None:
+    git(root.parent, "init", "-q", "-b", branch, str(root))
+    git(root, "commit", "-q", "--allow-empty", "-m", "Begin")
+
+
+def test_another_branch_than_argo_cd_follows_is_refused(extcp: Command, tmp_path: Path) -> None:
+    root = tmp_path / "mesh"
+    _with_commit_on(root, "trunk")
+    assert extcp("init", root, *ALL, "--push") == 1
+    assert "EXTCP-G026" in extcp.err
+    assert "git switch --create main, or give --branch trunk" in extcp.err
+    git(root, "branch", "main")
+    assert extcp("init", root, *ALL, "--push") == 1
+    assert "git switch main, or give --branch trunk" in extcp.err
+    assert [path.name for path in root.iterdir()] == [".git"]
+    assert extcp("init", root, *ALL, "--branch", "trunk") == 0
+    assert git(root, "log", "--format=%s", "trunk") == "Describe the mesh mesh1\nBegin\n"
+    assert load_directory(root).inventory.mesh.repository.branch == "trunk"
+
+
+def test_the_first_commit_is_on_the_branch_that_argo_cd_follows(
+    extcp: Command, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "-q", "-b", "master")
+    assert extcp("init", tmp_path, *ALL, "--branch", "prod") == 0
+    assert git(tmp_path, "log", "--format=%s", "prod") == "Describe the mesh mesh1\n"
+    assert git(tmp_path, "branch", "--show-current") == "prod\n"
+    assert f"git -C {tmp_path} push -u origin prod" in extcp.err
+
+
+def test_a_part_of_a_larger_repository_is_refused(extcp: Command, tmp_path: Path) -> None:
+    _with_commit_on(tmp_path / "larger", "main")
+    root = tmp_path / "larger/infrastructure"
+    root.mkdir()
+    (root / "notes.txt").write_text("mine")
+    assert extcp("init", root, *ALL) == 1
+    assert "EXTCP-G053" in extcp.err
+    assert [path.name for path in root.iterdir()] == ["notes.txt"]
+    assert f"git init --initial-branch=main {root}" in extcp.err
+    git(tmp_path, "init", "-q", "--initial-branch=main", str(root))
+    assert extcp("init", root, *ALL) == 0
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_new_directory_is_a_repository_of_its_own_wherever_it_is(
+    extcp: Command, tmp_path: Path, is_there: bool
+) -> None:
+    _with_commit_on(tmp_path, "trunk")
+    root = tmp_path / "build/mesh"
+    if is_there:
+        root.mkdir(parents=True)
+    assert extcp("init", root, *ALL) == 0
+    assert git(root, "log", "--format=%s", "main") == "Describe the mesh mesh1\n"
+    assert git(tmp_path, "log", "--format=%s") == "Begin\n"
+
+
+def test_what_git_leaves_undone_is_said_with_the_commands_that_do_it(
+    extcp: Command, tmp_path: Path
+) -> None:
+    root = tmp_path / "mesh"
+    git(tmp_path, "init", "-q", "-b", "main", str(root))
+    (root / ".git/index.lock").touch()
+    bare = tmp_path / "bare.git"
+    arguments = [f"file://{bare}" if value == URL else value for value in ALL]
+    assert extcp("init", root, *arguments) == 1
+    assert "EXTCP-G024" in extcp.err
+    (root / ".git/index.lock").unlink()
+    *_, state, commands = extcp.err.splitlines()
+    assert state == "EXTCP-G051 the files are written, not committed"
+    _, commit, add, push = commands.replace(": ", " && ").split(" && ")
+    assert extcp(*commit.split()[1:]) == 0
+    subprocess.run(add.split(), check=True, timeout=30)
+    git(tmp_path, "init", "-q", "--bare", bare.name)
+    subprocess.run(push.split(), check=True, timeout=30)
+    assert git(root, "status", "--porcelain") == ""
+    assert git(bare, "rev-parse", "main") == git(root, "rev-parse", "HEAD")
+
+
+def test_a_push_that_fails_leaves_a_commit_and_says_so(extcp: Command, tmp_path: Path) -> None:
+    root = tmp_path / "mesh"
+    arguments = [f"file://{tmp_path}/none.git" if value == URL else value for value in ALL]
+    assert extcp("init", root, *arguments, "--push") == 1
+    assert extcp.err.index("EXTCP-G030") < extcp.err.index("EXTCP-G052")
+    assert extcp.err.endswith(f": git -C {root} push -u origin main\n")
+    assert git(root, "status", "--porcelain") == ""
+
+
+def test_an_interrupted_push_leaves_a_commit_and_says_so(
+    istioctl_path: Path, tmp_path: Path
+) -> None:
+    root, bare, witness = tmp_path / "mesh", tmp_path / "bare.git", tmp_path / "witness"
+    git(tmp_path, "init", "-q", "--bare", bare.name)
+    (bare / "hooks").mkdir(exist_ok=True)
+    program(bare / "hooks/pre-receive", f"touch {witness}", "exec sleep 60")
+    arguments = [f"file://{bare}" if value == URL else value for value in ALL]
+    status, said = interrupt_when(witness, istioctl_path, "init", root, *arguments, "--push")
+    assert status == ExitCode.INTERRUPTED, said
+    assert "EXTCP-G052 interrupted: the files are written and committed, not pushed" in said
+    assert said.endswith(f": git -C {root} push -u origin main\n")
+    assert git(root, "status", "--porcelain") == ""
 
 
 def test_a_persons_readme_is_in_the_way_and_stays(extcp: Command, tmp_path: Path) -> None:

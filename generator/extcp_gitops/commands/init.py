@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from extcp_gitops.commands import options, progress
+from extcp_gitops.commands import options, progress, unfinished
+from extcp_gitops.errors import ExtcpError
 from extcp_gitops.generate import Options, create
 from extcp_gitops.inventory.author import NewCluster, NewMesh, new_mesh
 from extcp_gitops.inventory.model import (
@@ -25,6 +27,7 @@ from extcp_gitops.istioctl import DEFAULT_ISTIO_VERSION
 if TYPE_CHECKING:
     from extcp_gitops.commands.context import Context
     from extcp_gitops.generate import Outcome
+    from extcp_gitops.git import Repository
 
 _GATEWAYS = {"ingress": "ingress", "egress": "egress", "east-west": "east_west"}
 
@@ -143,7 +146,9 @@ Examples:
     help="A remote cluster; the first is the config cluster. Repeat for more.  "
     "[default: remote-cluster-1]",
 )
-@click.option("--push", is_flag=True, help="Push the commit to the repository's URL.")
+@click.option(
+    "--push", is_flag=True, help="Push to origin, which is the repository's URL where it is new."
+)
 @options.istioctl
 @options.output()
 @click.pass_obj
@@ -163,8 +168,6 @@ def init(
 
     What is missing is asked for on a terminal; elsewhere the flags that are missing are named.
     """
-    from extcp_gitops.git import Repository, require_identity  # noqa: PLC0415 - slow to import
-
     complete = _complete(answers)
     url = complete.pop("repo_url")
     mesh = NewMesh(
@@ -174,26 +177,84 @@ def init(
         **complete,
     )
     root = context.directory / directory
-    repository = Repository.discover(root)
-    if repository is None:
-        require_identity(context.directory)
-    else:
-        repository.require_ready()
+    repository = _repository(context, root, mesh.branch)
     outcome = create(
         root, new_mesh(mesh), Options(istioctl, say=context.say, progress=progress.download())
     )
     context.report(outcome.warnings)
-    repository = repository or Repository.init(root, mesh.branch)
-    repository.add_remote("origin", url)
-    revision = repository.commit(outcome.changes.paths, f"Describe the mesh {mesh.mesh_id}")
-    if push:
-        context.say(f"pushing {mesh.branch} to {url}")
-        repository.push("origin", mesh.branch)
-    _tell(context, outcome, directory, revision, pushed=push)
+    revision = _commit(context, root, mesh, repository, outcome.changes.paths, push=push)
+    _tell(context, outcome, root, revision, None if push else _push(root, mesh))
     if output_format == "json":
         context.echo_json(
             {"directory": str(root), "commit": revision, "files": list(outcome.changes.paths)}
         )
+
+
+def _repository(context: Context, root: Path, branch: str) -> Repository | None:
+    """The repository that the mesh goes into, fit for it; None where it gets one of its own.
+
+    Raises:
+        ExtcpError: EXTCP-G053 the directory is a part of a larger repository; those of
+            ``require_identity``, ``require_ready`` and ``require_branch``.
+    """
+    from extcp_gitops.git import Repository, require_identity  # noqa: PLC0415 - slow to import
+
+    repository = Repository.discover(root)
+    is_top = repository is not None and root.samefile(repository.top)
+    if repository is None or (not is_top and not any(root.iterdir())):
+        require_identity(context.directory)
+        return None
+    if not is_top:
+        raise ExtcpError.of(
+            "EXTCP-G053",
+            f"{root} is a part of the repository {repository.top}, and Argo CD looks for the mesh "
+            "at a repository's top",
+            "choose a directory outside, or give it a repository of its own first: "
+            f"{_git_init(root, branch)}",
+        )
+    repository.require_ready()
+    repository.require_branch(branch)
+    return repository
+
+
+def _commit(
+    context: Context,
+    root: Path,
+    mesh: NewMesh,
+    repository: Repository | None,
+    paths: tuple[str, ...],
+    *,
+    push: bool,
+) -> str | None:
+    """Commit the files that were written, name the remote, push; or say what is left to do."""
+    from extcp_gitops.git import Repository  # noqa: PLC0415 - slow to import
+
+    origin = repository.remote_url("origin") if repository else None
+    begin = () if repository else (_git_init(root, mesh.branch),)
+    commit = unfinished.command("extcp-gitops", root, "generate", "--commit")
+    add = unfinished.command("git", root, "remote", "add", "origin", mesh.url)
+    name = () if origin else (add,)
+    with unfinished.written(*begin, commit, *name, _push(root, mesh)):
+        repository = repository or Repository.init(root, mesh.branch)
+        revision = repository.commit(paths, f"Describe the mesh {mesh.mesh_id}")
+    if origin is None:
+        with unfinished.committed(add, _push(root, mesh)):
+            repository.add_remote("origin", mesh.url)
+    elif origin != mesh.url:
+        context.say(f"the remote 'origin' stays as it is; Argo CD will read from {mesh.url}")
+    if push:
+        context.say(f"pushing {mesh.branch} to {mesh.url if name else 'origin'}")
+        with unfinished.committed(_push(root, mesh)):
+            repository.push("origin", mesh.branch)
+    return revision
+
+
+def _git_init(root: Path, branch: str) -> str:
+    return shlex.join(("git", "init", f"--initial-branch={branch}", str(root)))
+
+
+def _push(root: Path, mesh: NewMesh) -> str:
+    return unfinished.command("git", root, "push", "-u", "origin", mesh.branch)
 
 
 def _complete(answers: dict[str, str | None]) -> dict[str, Any]:
@@ -240,14 +301,15 @@ def _guess_forge(url: str) -> Forge:
 
 
 def _tell(
-    context: Context, outcome: Outcome, directory: Path, revision: str | None, *, pushed: bool
+    context: Context, outcome: Outcome, root: Path, revision: str | None, push: str | None
 ) -> None:
     count = len(outcome.changes.added)
     commit = f", commit {revision[:12]}" if revision else ""
-    context.say(f"wrote {count} files to {directory}{commit}")
+    context.say(f"wrote {count} files to {root}{commit}")
     context.say()
     context.say("Next:")
-    if not pushed:
-        context.say(f"  git -C {directory} push -u origin HEAD")
-    context.say(f"  read {directory / 'README.md'}: how to hand the mesh to Argo CD, step by step")
-    context.say(f"  extcp-gitops -C {directory} cluster add     # the next remote cluster")
+    if push:
+        context.say(f"  {push}")
+    context.say(f"  read {root / 'README.md'}: how to hand the mesh to Argo CD, step by step")
+    add = unfinished.command("extcp-gitops", root, "cluster", "add")
+    context.say(f"  {add}     # the next remote cluster")
