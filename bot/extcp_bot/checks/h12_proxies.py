@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from extcp_bot.target import Target
 
 STARTING: Final = 60.0
-"""Seconds that a Pod has to become ready and connect."""
+"""Seconds that a proxy has to become ready and connect."""
+PREPARING: Final = 300.0
+"""Seconds that a Pod has, once it has a node, to get its images and its volumes."""
 FOLLOWING: Final = 60.0
 """Seconds that a proxy has to say yes to what it is sent."""
 RETURNING: Final = 60.0
@@ -52,9 +54,9 @@ IMAGE_AUTO = Problem(
 )
 NOT_READY = Problem(
     "not-ready",
-    "A proxy is not ready a minute after its Pod was made.",
-    "its log says why; a proxy that never was gets no configuration or no certificate (EXTCP-H01, "
-    "EXTCP-H09)",
+    "A proxy is not ready a minute after its start, or was not started within five.",
+    "its log says why, or the Events of its Pod where it was never started; a proxy that never was "
+    "ready gets no configuration or no certificate (EXTCP-H01, EXTCP-H09)",
     _LOGS,
 )
 NOT_CONNECTED = Problem(
@@ -139,8 +141,10 @@ async def look(target: Target) -> AsyncIterator[Observation]:
     `/debug/syncz` of every replica of istiod, through port-forwarding: each proxy should be there
     once, under its cluster's ID, and should have said yes to what it was sent. What looks wrong is
     looked at again a moment later, since proxies change from one replica to another every half
-    hour. Pods younger than a minute are left out, and so are those that have no sidecar and should
-    (EXTCP-H10). User reports: istio#29900, #33322, #36022, #38541, #51663, #53290.
+    hour. Left out are proxies that have had less than a minute since their start, Pods that have
+    had less than five, since they have a node, to get their images and volumes, and those that
+    have no sidecar and should (EXTCP-H10). User reports: istio#29900, #33322, #36022, #38541,
+    #51663, #53290.
     """
     found = await proxies.of(target)
     # Where another control plane's are, EXTCP-H15 says so.
@@ -154,14 +158,15 @@ async def look(target: Target) -> AsyncIterator[Observation]:
         async for seen in _of_the_connections(target, ready, is_all_well=not problems):
             yield seen
     elif not problems:
-        yield healthy(_place(target), "none that is older than a minute")
+        yield healthy(_place(target), "none that has had time to start")
     if not found.complete:
         yield healthy(_place(target), f"{found.words}, and no others were looked at")
 
 
 def _of_the_pods(target: Target, old: list[Proxy]) -> Iterator[Observation]:
     auto = [(each, each.image) for each in old if each.image == _AUTO]
-    unready = [(each, "not ready") for each in old if not each.is_ready and each.image != _AUTO]
+    others = [each for each in old if not each.is_ready and each.image != _AUTO]
+    unready = [(each, f"not ready{each.waiting and f': {each.waiting}'}") for each in others]
     if auto:
         yield _at(IMAGE_AUTO, target, auto, "an image")
     if unready:
@@ -273,7 +278,9 @@ def _place(target: Target) -> str:
 
 
 def _is_young(target: Target, proxy: Proxy) -> bool:
-    if proxy.created is None:
+    if proxy.since is None:
         return False
+    is_preparing = proxy.waiting in proxies.PREPARING and proxy.image != _AUTO
     ahead = target.api.clock_skew or 0.0
-    return (target.fleet.now() - proxy.created).total_seconds() + ahead < STARTING
+    age = (target.fleet.now() - proxy.since).total_seconds() + ahead
+    return age < (PREPARING if is_preparing else STARTING)

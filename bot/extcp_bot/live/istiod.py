@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from extcp_bot.kube import portforward
 from extcp_bot.kube.failure import CannotLookError, NonsenseError
 from extcp_bot.kube.portforward import Cost, PodPort
-from extcp_bot.live import fields, times
+from extcp_bot.live import fields, pods, times
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,7 +160,7 @@ async def _ask(target: Target, replica: Replica, path: str) -> bytes:
 
 async def _pods(target: Target) -> list[Object]:
     path = f"/api/v1/namespaces/{target.plane.namespace}/pods"
-    return await target.external.list(path, labels=SELECTOR)
+    return await target.external.list(path, labels=SELECTOR, keep=pods.kept)
 
 
 def _is_ready(pod: Object) -> bool:

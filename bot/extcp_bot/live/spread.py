@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from extcp_bot.live import fields, selectors
+from extcp_bot.live import fields, pods, selectors
 
 if TYPE_CHECKING:
     from extcp_bot.live.deployments import Deployment
@@ -43,7 +43,7 @@ async def of(target: Target, deployment: Deployment) -> Spread:
         CannotLookError: The external cluster shows no Pods or no nodes.
     """
     path = f"/api/v1/namespaces/{deployment.namespace}/pods"
-    pods = await target.external.list(path, labels=f"{APP}={deployment.name}")
+    own = await target.external.list(path, labels=f"{APP}={deployment.name}", keep=pods.kept)
     found = await target.external.list("/api/v1/nodes", metadata_only=True)
     zone_of = {
         fields.string(fields.at(node, "metadata", "name")): fields.string(
@@ -53,7 +53,7 @@ async def of(target: Target, deployment: Deployment) -> Spread:
     }
     nodes = frozenset(
         fields.string(fields.at(pod, "spec", "nodeName"))
-        for pod in pods
+        for pod in own
         if fields.at(pod, "status", "phase") == _RUNNING
     )
     return Spread(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CODE = "EXTCP-H12"
 FIRST, OTHER = "istiod-1", "istiod-2"
 LONG_AGO, JUST_NOW = "2026-06-01T11:00:00Z", "2026-06-01T11:59:50Z"
+MINUTES_AGO = "2026-06-01T11:57:00Z"
 TYPE = "type.googleapis.com/envoy.config.{}.v3.{}"
 CLUSTER = TYPE.format("cluster", "Cluster")
 LISTENER = TYPE.format("listener", "Listener")
@@ -63,6 +64,8 @@ def put(
     image: str = "docker.io/istio/proxyv2:1.29.1",
     ready: bool = True,
     created: str = LONG_AGO,
+    placed: str = "",
+    state: Pages | None = None,
     **variables: str,
 ) -> None:
     env = {"CA_ADDR": "istiod.example.com:15012", "ISTIO_META_CLUSTER_ID": cluster, **variables}
@@ -80,7 +83,16 @@ def put(
         "spec": {"containers": [{"name": "app", "image": "app"}, container]},
         "status": {
             "phase": "Running",
-            "containerStatuses": [{"name": proxies.CONTAINER, "ready": ready}],
+            "conditions": [
+                {
+                    "type": "PodScheduled",
+                    "status": "True",
+                    "lastTransitionTime": placed or created,
+                }
+            ],
+            "containerStatuses": [
+                {"name": proxies.CONTAINER, "ready": ready, "restartCount": 0, "state": state}
+            ],
         },
     }
     mesh.servers[cluster].put("/api/v1/namespaces/sample/pods", item)
@@ -133,6 +145,38 @@ def test_a_pod_has_time_to_start(mesh: World) -> None:
     put(mesh, "app-4", created=JUST_NOW)
     put(mesh, "app-5", image="auto", ready=False, created=JUST_NOW)
     assert {each.state for each in mesh.check(CODE, SECOND)} == {State.HEALTHY}
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_pod_that_has_waited_for_its_node_has_time_to_start(mesh: World) -> None:
+    put(mesh, "app-3", ready=False, placed=JUST_NOW)
+    assert {each.state for each in mesh.check(CODE, SECOND)} == {State.HEALTHY}
+
+
+@pytest.mark.usefixtures("pages")
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
+def test_a_pod_has_minutes_for_its_image_and_its_volumes(mesh: World, reason: str) -> None:
+    state = {"waiting": {"reason": reason}}
+    put(mesh, "app-3", ready=False, placed=MINUTES_AGO, state=state)
+    assert {each.state for each in mesh.check(CODE, SECOND)} == {State.HEALTHY}
+    put(mesh, "app-3", ready=False, state=state)
+    found = the("not-ready", mesh.check(CODE, SECOND))
+    assert found.found == f"app-3.sample not ready: {reason}"
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_proxy_that_has_just_been_started_for_the_first_time_has_time(mesh: World) -> None:
+    running = {"running": {"startedAt": JUST_NOW}}
+    put(mesh, "app-3", ready=False, placed=MINUTES_AGO, state=running)
+    assert {each.state for each in mesh.check(CODE, SECOND)} == {State.HEALTHY}
+
+
+@pytest.mark.usefixtures("pages")
+@pytest.mark.parametrize("reason", ["CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull"])
+def test_a_proxy_that_cannot_start_is_named_after_a_minute(mesh: World, reason: str) -> None:
+    put(mesh, "app-3", ready=False, placed=MINUTES_AGO, state={"waiting": {"reason": reason}})
+    found = the("not-ready", mesh.check(CODE, SECOND))
+    assert found.found == f"app-3.sample not ready: {reason}"
 
 
 @pytest.mark.usefixtures("pages")

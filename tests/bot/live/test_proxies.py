@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,18 @@ from tests.bot.fleets import SECOND, World, world
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from extcp_bot.target import Target
+
 PODS = "/api/v1/namespaces/sample/pods"
 LABELS = {"service.istio.io/canonical-name": "app"}
+CANARY = "hunter-in-the-forest"
 SIDECAR = {
     "name": "istio-proxy",
     "image": "docker.io/istio/proxyv2:1.29.1",
     "env": [
         {"name": "ISTIO_META_CLUSTER_ID", "value": SECOND},
         {"name": "CA_ADDR", "value": "istiod.example.com:15012"},
+        {"name": "GREETING", "value": CANARY},
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
     ],
 }
@@ -56,12 +61,9 @@ def test_a_sidecar_is_read(mesh: World) -> None:
         "app-1",
         datetime(2026, 6, 1, 11, tzinfo=UTC),
         "docker.io/istio/proxyv2:1.29.1",
+        "",
         is_ready=True,
-        variables={
-            "ISTIO_META_CLUSTER_ID": SECOND,
-            "CA_ADDR": "istiod.example.com:15012",
-            "POD_NAME": "",
-        },
+        variables={"ISTIO_META_CLUSTER_ID": SECOND, "CA_ADDR": "istiod.example.com:15012"},
     )
     assert (proxy.id, proxy.cluster_id) == ("app-1.sample", SECOND)
     assert proxy.is_led_by(mesh.fleet.inventory.mesh.control_planes[0])
@@ -95,7 +97,8 @@ def test_others_are_left_out(mesh: World, spec: Any, status: Any, metadata: Any)
 
 
 def test_nonsense_in_a_pod_is_no_value(mesh: World) -> None:
-    container = {"name": "istio-proxy", "image": 5, "env": [7, {"name": [], "value": {}}]}
+    own = {"name": "CA_ADDR", "value": {}}
+    container = {"name": "istio-proxy", "image": 5, "env": [7, {"name": [], "value": {}}, own]}
     put(
         mesh,
         "app-1",
@@ -104,7 +107,58 @@ def test_nonsense_in_a_pod_is_no_value(mesh: World) -> None:
         creationTimestamp="soon",
     )
     (proxy,) = read(mesh).found
-    assert (proxy.image, proxy.is_ready, proxy.created, proxy.cluster_id) == ("", False, None, "")
+    assert (proxy.image, proxy.is_ready, proxy.since, proxy.cluster_id) == ("", False, None, "")
+
+
+MADE, PLACED, STARTED = (f"2026-06-01T11:0{minute}:00Z" for minute in range(3))
+NODE = {"conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": PLACED}]}
+
+
+def status(**its: Any) -> Any:  # noqa: ANN401 - JSON
+    return {**NODE, "containerStatuses": [{"name": "istio-proxy", **its}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "since", "waiting"),
+    [
+        ({}, MADE, ""),
+        (NODE, PLACED, ""),
+        (status(state={"waiting": {"reason": "PodInitializing"}}), PLACED, "PodInitializing"),
+        (status(state={"running": {"startedAt": STARTED}}), STARTED, ""),
+        (status(state={"running": {"startedAt": STARTED}}, restartCount=0), STARTED, ""),
+        (status(state={"running": {"startedAt": STARTED}}, restartCount=3), PLACED, ""),
+        (status(state={"waiting": {"reason": "CrashLoopBackOff"}}), PLACED, "CrashLoopBackOff"),
+        (status(state="?"), PLACED, ""),
+    ],
+)
+def test_a_proxy_can_work_since_its_first_start_or_since_its_pod_has_a_node(
+    mesh: World,
+    said: Any,  # noqa: ANN401
+    since: str,
+    waiting: str,
+) -> None:
+    put(mesh, "app-1", {"containers": [SIDECAR]}, said, creationTimestamp=MADE)
+    (proxy,) = read(mesh).found
+    assert (proxy.since, proxy.waiting) == (datetime.fromisoformat(since), waiting)
+
+
+def test_what_people_write_into_their_pods_is_not_kept(mesh: World) -> None:
+    told = {"args": [CANARY], "env": [{"name": "GREETING", "value": CANARY}]}
+    containers = [{"name": "app", **told}, {**SIDECAR, "args": [CANARY]}]
+    state = {"lastState": {"terminated": {"message": CANARY}}}
+    put(
+        mesh,
+        "app-1",
+        {"containers": containers, "initContainers": [{"name": "first", **told}]},
+        {"message": CANARY, "containerStatuses": [{"name": "app", **state}, {**READY, **state}]},
+        annotations={"a": CANARY},
+    )
+
+    async def seen(target: Target) -> str:
+        assert (await proxies.of(target)).found
+        return json.dumps(target.api.seen())
+
+    assert CANARY not in ask(mesh, seen, SECOND)
 
 
 def test_of_many_the_first_are_read_in_one_request(mesh: World) -> None:
