@@ -158,7 +158,9 @@ async def failures(target: Target) -> dict[str, int]:
         CannotLookError: The cluster does not show its Events.
     """
     found: dict[str, int] = {}
-    events = await target.api.list("/api/v1/events", fields="reason=FailedCreate", at_most=_EVENTS)
+    events = await target.api.list(
+        "/api/v1/events", fields="reason=FailedCreate", at_most=_EVENTS, keep=_kept
+    )
     for event in events:
         if _is_recent(target, event) and _is_of_the_injector(event):
             namespace = fields.string(fields.at(event, "metadata", "namespace"))
@@ -169,7 +171,12 @@ async def failures(target: Target) -> dict[str, int]:
 async def _namespace(target: Target) -> Namespace:
     wanted = target.fleet.settings.probe_namespace
     found = await namespaces.of(target.api)
-    injected = (n.name for n in found if n.is_injected and n.name not in namespaces.SYSTEM)
+    # A namespace that is on its way out takes no Pods.
+    injected = (
+        each.name
+        for each in found
+        if each.is_injected and not each.is_leaving and each.name not in namespaces.SYSTEM
+    )
     name = wanted or next(injected, _DEFAULT)
     for namespace in found:
         if namespace.name == name:
@@ -220,6 +227,15 @@ def _discovery_address(told: Mapping[str, str]) -> str:
     except (ValueError, RecursionError):
         return ""
     return fields.string(fields.at(config, "discoveryAddress"))
+
+
+def _kept(event: Object) -> Object:
+    """Without the words of others than the injector, which may quote what is in a Pod."""
+    return {
+        "metadata": {"namespace": fields.at(event, "metadata", "namespace")},
+        **{name: event.get(name) for name in ("count", "series", "lastTimestamp", "eventTime")},
+        "message": event.get("message") if _is_of_the_injector(event) else "",
+    }
 
 
 def _is_recent(target: Target, event: Object) -> bool:

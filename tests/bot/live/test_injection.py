@@ -16,6 +16,8 @@ from tests.bot.fleets import NOW, SECOND, World, world
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from extcp_bot.target import Target
+
 Object = dict[str, Any]
 EVENTS = "/api/v1/namespaces/sample/events"
 FAILED = (
@@ -61,6 +63,15 @@ def test_the_pod_is_asked_for_in_an_injected_namespace_and_kept_by_nobody(mesh: 
     assert probe.namespace.name == "sample"
     (posted,) = [each for each in mesh.second.requests if each.startswith("POST")]
     assert posted == "POST /api/v1/namespaces/sample/pods?dryRun=All&fieldManager=extcp-bot"
+
+
+def test_the_pod_is_not_asked_for_in_a_namespace_on_its_way_out(mesh: World) -> None:
+    enabled = {"istio-injection": "enabled"}
+    namespaces(mesh, {"old": enabled, "sample": enabled})
+    mesh.second.objects["/api/v1/namespaces/old"]["metadata"]["deletionTimestamp"] = ago(1)
+    assert ask(mesh, injection.probe, SECOND).namespace.name == "sample"
+    del mesh.second.objects["/api/v1/namespaces/sample"]
+    assert ask(mesh, injection.probe, SECOND).namespace.name == "default"
 
 
 def test_without_an_injected_namespace_the_pod_asks_for_its_sidecar_itself(mesh: World) -> None:
@@ -201,3 +212,15 @@ def test_a_probe_knows_the_webhooks_that_are_called(healthy_mesh: World) -> None
     healthy_mesh.fleet.now = lambda: datetime.now(UTC)
     probe = ask(healthy_mesh, injection.probe, SECOND)
     assert [hook.name for hook in probe.hooks(hooks)] == ["namespace.sidecar-injector.istio.io"]
+
+
+def test_the_words_of_others_than_the_injector_are_not_kept(mesh: World) -> None:
+    async def seen(target: Target) -> str:
+        await injection.failures(target)
+        return json.dumps(target.api.seen())
+
+    mesh.second.put(EVENTS, event("a", "arg hunter-in-the-forest is not allowed"))
+    mesh.second.put(EVENTS, event("b", FAILED, lastTimestamp=ago(1)))
+    said = ask(mesh, seen, SECOND)
+    assert "hunter-in-the-forest" not in said
+    assert "sidecar-injector" in said
