@@ -186,7 +186,7 @@ async def _secret(target: Target) -> AsyncIterator[Observation]:
     except ValueError:
         held = ()
     if not held:
-        what = "none" if text is None else "no certificate in tls.crt"
+        what = "none" if text is None else "no certificate in tls.crt, nor in cert beside a key"
         yield SECRET_MISSING.at(
             target, place, found=what, wanted="the chain and its key", secret=tls.secret_name
         )

@@ -218,6 +218,9 @@ async def pinned_root(target: Target) -> str:
 async def certificate(target: Target) -> str | None:
     """PEM in the gateway's TLS Secret, whose key nobody looks at.
 
+    istiod takes ``cert`` where it has a ``key`` beside it, as in Secrets of the type Opaque, and
+    ``tls.crt`` otherwise (pilot/pkg/credentials/kube/secrets.go).
+
     Returns:
         Empty where it holds no text; None where there is no Secret.
 
@@ -229,8 +232,10 @@ async def certificate(target: Target) -> str | None:
     found = await target.external.find(path)
     if found is None:
         return None
+    data = fields.mapping(found.get("data"))
+    is_generic = data.get("cert") and data.get("key")
+    encoded = fields.string(data.get("cert" if is_generic else "tls.crt"))
     try:
-        encoded = fields.string(fields.at(found, "data", "tls.crt"))
         return base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, ValueError):
         return ""

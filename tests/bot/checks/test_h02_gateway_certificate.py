@@ -208,6 +208,14 @@ def test_a_secret_without_a_certificate_is_as_none(
     )
 
 
+def test_a_secret_with_the_keys_of_a_generic_one_is_one(mesh: World) -> None:
+    pair = ROOT.serve(ADDRESS)
+    data = {"cert": planes.encode(pair.certificate), "key": planes.encode(pair.key)}
+    mesh.external.objects[planes.SECRET]["data"] = data
+    with planes.presenting(mesh, pair):
+        assert wrong(mesh) == []
+
+
 def test_another_certificate_than_the_secrets_is_a_warning(mesh: World) -> None:
     planes.put_secret(mesh, ROOT.serve(ADDRESS))
     with planes.presenting(mesh, ROOT.serve(ADDRESS)):

@@ -118,6 +118,19 @@ def test_the_secret_gives_its_certificate_alone(mesh: World) -> None:
     assert read(mesh, gateway.certificate) == ""
 
 
+def test_a_generic_secret_has_its_certificate_under_the_names_that_istiod_takes_first(
+    mesh: World,
+) -> None:
+    one, other = planes.pair().certificate, "other"
+    data = {"cert": planes.encode(one), "key": planes.encode("key")}
+    mesh.external.objects[planes.SECRET]["data"] = data
+    assert read(mesh, gateway.certificate) == one
+    data["tls.crt"] = planes.encode(other)
+    assert read(mesh, gateway.certificate) == one
+    data["key"] = ""
+    assert read(mesh, gateway.certificate) == other
+
+
 @pytest.mark.parametrize(
     ("port", "found"), [(15012, ("first:1",)), (15017, ("second:2",)), (443, ("second:2",))]
 )
