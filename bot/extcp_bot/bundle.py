@@ -50,7 +50,9 @@ inventory/      what the mesh should be
 clusters/       what was read of each cluster, by the path of the request
 istiod/         what each replica of istiod says of itself, and the end of its log
 
-Values of Secrets, credentials and what looks like one are replaced by ***; certificates are not.
+Values of Secrets, credentials and what looks like one are replaced by ***, and so are annotations,
+variables, arguments and configuration that are not known to hold none. Certificates are not. Of
+Pods, there is nothing of containers but the proxy's image and whose proxy it is.
 Names of clusters, namespaces, hosts and addresses are in here. Look through it before you give it
 to somebody.
 """

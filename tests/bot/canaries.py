@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -40,6 +41,10 @@ class Canaries:
         """Note a credential; gives it back."""
         self.planted[where] = text
         return text
+
+    def plant_word(self, where: str) -> str:
+        """Note a word of its own that no rule would take for a credential."""
+        return self.plant(where, f"hunter-number-{len(self.planted):05}-in-the-forest")
 
     def leaks(self, output: bytes) -> list[str]:
         """Where the canaries were planted of which the output holds a piece, or its base64."""
@@ -154,3 +159,84 @@ def kubeconfig(mesh: World, directory: Path) -> Path:
     ]
     file.write_text(json.dumps({"contexts": names, "clusters": clusters, "users": users}))
     return file
+
+
+def plant_of_people(mesh: World) -> Canaries:
+    """Canaries in all that people write into objects, none of which looks like a credential."""
+    made = Canaries()
+    for name, server in mesh.servers.items():
+        server.put("/api/v1/namespaces/sample/events", _event(made, name))
+        for path, item in server.objects.items():
+            if "metadata" in item:
+                _plant_metadata(made, f"{name} {path}", item["metadata"])
+            match item.get("kind"):
+                case "Pod":
+                    _plant_pod(made, f"{name} {path}", item["spec"])
+                    for state in item["status"]["containerStatuses"]:
+                        said = made.plant_word(f"{name} {path} last words of {state['name']}")
+                        state["lastState"] = {"terminated": {"exitCode": 1, "message": said}}
+                case "Deployment":
+                    template = item["spec"]["template"]
+                    _plant_metadata(made, f"{name} {path} template", template["metadata"])
+                    _plant_pod(made, f"{name} {path}", template["spec"])
+                case "ConfigMap" if "mesh" in item.get("data", {}):
+                    _plant_mesh_config(made, f"{name} {path}", item["data"])
+    return made
+
+
+def _event(made: Canaries, name: str) -> dict[str, Any]:
+    """What a policy says of a Pod that it refuses, with a piece of it."""
+    said = made.plant_word(f"{name} event")
+    hook = 'admission webhook "validate.policies.example.com" denied the request'
+    return {
+        "kind": "Event",
+        "metadata": {"name": "app.1"},
+        "reason": "FailedCreate",
+        "message": f"Error creating: {hook}: arg {said} is not allowed",
+        "lastTimestamp": datetime.now(UTC).isoformat(),
+    }
+
+
+def _plant_metadata(made: Canaries, where: str, metadata: dict[str, Any]) -> None:
+    metadata["annotations"] = {
+        **(metadata.get("annotations") or {}),
+        **{
+            key: made.plant_word(f"{where} {key}")
+            for key in (
+                "example.com/notes",
+                "kubectl.kubernetes.io/last-applied-configuration",
+                "proxy.istio.io/config",
+            )
+        },
+    }
+    told = made.plant_word(f"{where} managedFields")
+    metadata["managedFields"] = [{"manager": "kubectl", "fieldsV1": {f"f:{told}": {}}}]
+
+
+def _plant_pod(made: Canaries, where: str, spec: dict[str, Any]) -> None:
+    """In what containers are told: in all of it where they are people's own."""
+    spec["containers"].append({"name": "helper", "image": "example.com/helper:1"})
+    for container in spec["containers"]:
+        its = f"{where} {container['name']}"
+        container["env"] = [
+            *container.get("env", []),
+            *(
+                {"name": name, "value": made.plant_word(f"{its} {name}")}
+                for name in ("DB_PASS", "SMTP_PWD", "GREETING", "ISTIO_METAJSON_ANNOTATIONS")
+            ),
+        ]
+        if container["name"] not in ("discovery", "istio-proxy"):
+            container["args"] = ["--db", made.plant_word(f"{its} args")]
+            container["command"] = ["serve", f"-p{made.plant_word(f'{its} command')}"]
+            probe = {"command": ["probe", made.plant_word(f"{its} probe")]}
+            header = {"name": "X-Probe", "value": made.plant_word(f"{its} header")}
+            container["livenessProbe"] = {"exec": probe, "httpGet": {"httpHeaders": [header]}}
+
+
+def _plant_mesh_config(made: Canaries, where: str, data: dict[str, str]) -> None:
+    top, key = "defaultConfig:\n", "  proxyMetadata:\n"
+    if key not in data["mesh"]:
+        data["mesh"] = data["mesh"].replace(top, top + key)
+    told = made.plant_word(f"{where} proxyMetadata")
+    data["mesh"] = data["mesh"].replace(key, f"{key}    GREETING: {told}\n")
+    data["notes"] = made.plant_word(f"{where} notes")

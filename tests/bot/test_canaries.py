@@ -17,12 +17,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from extcp_bot import bundle, run
 from extcp_bot.access.resolve import Choice
 from extcp_bot.checks import all_checks
+from extcp_bot.checks.model import State
 from extcp_bot.passes import Pass, Plan
 from extcp_bot.report import FORMATS, render
 from extcp_bot.serve import Latest, application
 from extcp_bot.watch import Watch
 from tests.bot.apiserver import status
-from tests.bot.canaries import Canaries, plant
+from tests.bot.canaries import Canaries, plant, plant_of_people
 from tests.bot.simulation.controllers import encoded
 
 if TYPE_CHECKING:
@@ -152,6 +153,18 @@ def test_no_output_holds_a_credential(
     found["log"] = canaries.leaks(caplog.text.encode())
     assert {name: leaks for name, leaks in found.items() if leaks} == {}
     assert len(one.report.results) >= len(all_checks())  # else this would be a test of nothing
+
+
+def test_no_output_holds_what_people_write_into_their_objects(healthy_mesh: World) -> None:
+    canaries = plant_of_people(healthy_mesh)
+    one = looked(healthy_mesh)
+    made = dict(outputs(one))
+    found = {name: canaries.leaks(output) for name, output in made.items()}
+    assert {name: leaks for name, leaks in found.items() if leaks} == {}
+    assert {each.state for each in one.report.results} == {State.HEALTHY}
+    unpacked = made["bundle, unpacked"]
+    for evidence in ("helloworld-v1", "ISTIO_META_CLUSTER_ID", "PILOT_ENABLE_ANALYSIS", "meshId"):
+        assert f'"{evidence}'.encode() in unpacked
 
 
 def test_what_would_be_a_leak_is_found(canaries: Canaries) -> None:

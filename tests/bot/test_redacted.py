@@ -12,6 +12,7 @@ from extcp_bot import redacted
 from extcp_bot.access.model import Secret
 from tests import meshes
 
+CLUSTER = "networking.istio.io/cluster"
 SECRETS = "/api/v1/namespaces/a/secrets"
 CANARY = "canary-in-a-credential"
 JSON = st.recursive(
@@ -50,9 +51,54 @@ def test_what_a_secret_is_called_stays() -> None:
 
 
 def test_what_nobody_needs_goes() -> None:
-    applied = {"kubectl.kubernetes.io/last-applied-configuration": "all of it", "a": "b"}
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": "all of it", CLUSTER: "b"}
     found = {"metadata": {"managedFields": [{}], "annotations": applied}}
-    assert redacted.value("/x", found) == {"metadata": {"annotations": {"a": "b"}}}
+    assert redacted.value("/x", found) == {"metadata": {"annotations": {CLUSTER: "b"}}}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"metadata": {"annotations": {"a": CANARY, "proxy.istio.io/config": CANARY}}},
+        {"containers": [{"name": "app", "args": ["--db-password", CANARY], "command": CANARY}]},
+        {"containers": [{"name": "app", "env": [{"name": "GREETING", "value": CANARY}]}]},
+        {"containers": [{"name": "discovery", "env": [{"name": "DB_PASS", "value": CANARY}]}]},
+        {"containers": [{"name": "discovery", "env": [{"name": "PILOT_PWD", "value": CANARY}]}]},
+        {"livenessProbe": {"exec": {"command": ["probe", f"-p{CANARY}"]}}},
+        {"httpHeaders": [{"name": "X-Probe", "value": CANARY}]},
+        {"volumes": [{"csi": {"volumeAttributes": {"a": CANARY}}}]},
+        {"kind": "ConfigMap", "data": {"a": CANARY}},
+        {"kind": "ConfigMap", "data": {"a": f"proxyMetadata: {{GREETING: {CANARY}}}"}},
+        {"kind": "ConfigMap", "data": {"a": f"a: &a {CANARY}\nb: *a"}},
+        {"kind": "ConfigMap", "binaryData": {"a": CANARY}},
+        {"kind": "ConfigMap", "data": {"a": f"a: {CANARY}{' ' * 70_000}"}},
+        {"kind": "ConfigMap", "data": CANARY},
+    ],
+)
+def test_what_people_write_goes(found: Any) -> None:  # noqa: ANN401 - JSON
+    said = json.dumps(redacted.value("/x", found))
+    assert CANARY not in said
+    assert "***" in said
+
+
+def test_of_a_config_map_stays_what_its_documents_say() -> None:
+    mesh = "trustDomain: cluster.local\ndefaultConfig:\n  proxyMetadata:\n    DB: a\n"
+    found = {"data": {"mesh": mesh, "root-cert.pem": meshes.certificate()}}
+    assert redacted.value("/api/v1/namespaces/a/configmaps/istio", found)["data"] == {
+        "mesh": {"trustDomain": "cluster.local", "defaultConfig": {"proxyMetadata": {"DB": "***"}}},
+        "root-cert.pem": meshes.certificate(),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["DB_PASS", "SMTP_PWD", "ENCRYPTION_KEY", "SLACK_WEBHOOK", "A_DSN"]
+)
+@pytest.mark.parametrize(
+    "line", ["{}={}", '{{"{}": "{}"}}', "  {}: {}", '\\"{}\\":\\"{}\\"', "export {}='{}'"]
+)
+def test_a_variable_that_is_called_like_a_credential_goes_in_logs_too(name: str, line: str) -> None:
+    assert CANARY not in redacted.text(f"info {line.format(name, CANARY)} x")
+    assert name in redacted.text(f"info {line.format(name, CANARY)} x")
 
 
 @pytest.mark.parametrize(
@@ -102,8 +148,13 @@ def test_keys_go(found: str) -> None:
 
 def test_what_a_person_needs_stays() -> None:
     found = {
-        "name": "PILOT_ENABLE_ANALYSIS",
-        "value": "true",
+        "containers": [
+            {
+                "name": "discovery",
+                "args": ["discovery", "--domain", "cluster.local"],
+                "env": [{"name": "PILOT_ENABLE_ANALYSIS", "value": "true"}],
+            }
+        ],
         "secretName": "istio-kubeconfig",
         "automountServiceAccountToken": False,
         "replicas": 2,

@@ -10,6 +10,7 @@ from extcp_bot.live import fields
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from extcp_bot.kube.answers import Object
     from extcp_bot.target import Target
 
 GROUP: Final = "apps"
@@ -49,7 +50,8 @@ async def of(target: Target) -> list[Workload]:
     Raises:
         CannotLookError: The cluster does not show them.
     """
-    found = await target.api.list(f"/apis/{GROUP}/v1/{RESOURCE}", labels=SELECTOR)
+    path = f"/apis/{GROUP}/v1/{RESOURCE}"
+    found = await target.api.list(path, labels=SELECTOR, keep=_kept)
     return [
         Workload(
             fields.string(fields.at(each, "metadata", "namespace")),
@@ -60,6 +62,16 @@ async def of(target: Target) -> list[Workload]:
         )
         for each in found
     ]
+
+
+def _kept(item: Object) -> Object:
+    """Without the template of its Pods, into which people write what nobody else is to see."""
+    metadata = fields.mapping(item.get("metadata"))
+    return {
+        "metadata": {name: metadata.get(name) for name in ("namespace", "name", "labels")},
+        "spec": {"replicas": fields.at(item, "spec", "replicas")},
+        "status": {"availableReplicas": fields.at(item, "status", "availableReplicas")},
+    }
 
 
 async def istiods(target: Target) -> list[Workload]:

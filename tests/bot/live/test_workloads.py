@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from extcp_bot.live import workloads
@@ -7,8 +8,10 @@ from tests.bot.asking import ask
 from tests.bot.fleets import SECOND, world
 
 if TYPE_CHECKING:
+    from extcp_bot.target import Target
     from tests.bot.fleets import World
 
+CANARY = "hunter-in-the-forest"
 PATH = "/apis/apps/v1/namespaces/istio-system/deployments"
 
 
@@ -21,6 +24,19 @@ def test_istios_deployments_are_read_and_no_others() -> None:
         (found,) = ask(mesh, workloads.of, SECOND)
     assert found == workloads.Workload("istio-system", "istiod", labels, 2, 0)
     assert found.place == "Deployment istio-system/istiod"
+
+
+def test_what_their_pods_are_told_is_not_kept() -> None:
+    async def seen(target: Target) -> str:
+        assert await workloads.of(target)
+        return json.dumps(target.api.seen())
+
+    with world() as mesh:
+        container = {"name": "app", "args": ["--db", CANARY]}
+        metadata = {"name": "a", "labels": {"istio": ""}, "annotations": {"a": CANARY}}
+        spec = {"template": {"spec": {"containers": [container]}}}
+        mesh.second.put(PATH, {"metadata": metadata, "spec": spec})
+        assert CANARY not in ask(mesh, seen, SECOND)
 
 
 def test_those_of_the_repository_are_among_them(healthy_mesh: World) -> None:
