@@ -19,6 +19,7 @@ from extcp_bot.proposals.model import (
     GONE,
     PROVEN,
     STATE_LABELS,
+    WITHDRAWN,
     Evidence,
     Kind,
     Part,
@@ -251,14 +252,35 @@ class Follower:
         decided = State.HEALTHY if progress.state is State.UNHEALTHY else State.UNKNOWN
         return Evidence(now, (Part(JOINING, report, inventory),), decided=decided)
 
-    def failed(self, followed: Followed) -> tuple[Proposal, Evidence] | None:
-        """The proposal to take a cluster out again that was seen not to work, when it is time."""
+    async def failed(self, followed: Followed) -> tuple[Proposal, Evidence] | None:
+        """The proposal to take a cluster out again that was seen not to work, when it is time.
+
+        Raises:
+            ForgeError: The forge cannot be asked.
+        """
         pull, progress, name = followed.pull, followed.progress, followed.name
-        if pull is None or progress is None or followed.is_done:
+        if pull is None or progress is None or followed.is_done or not self._is_late(pull):
             return None
-        now, inventory = self.clusters.fleet.now(), self.clusters.inventory
-        if now - pull.changed < self.policy.proof_time:
+        branch = branch_of(Kind.CREDENTIAL, name)
+        document = own_of(tuple(await self.reader.forge.pull_requests(branch)), self.reader.me)
+        if self._waits_for(document, progress):
             return None
+        inventory = self.clusters.inventory
         plane = inventory.control_plane_of(inventory.by_name[name])
         revert = kinds.revert(name, plane.name, pull.merge_sha or "")
         return revert, self._evidence(name, progress)
+
+    def _waits_for(self, document: PullRequest | None, progress: Progress) -> bool:
+        """Whether a cluster cannot work yet: its credential is with people, or was until now."""
+        if document is not None and _is_decided(document):
+            return not self._is_late(document)
+        return progress.stage is Stage.CREDENTIAL and self.clusters.wants_document(progress.cluster)
+
+    def _is_late(self, pull: PullRequest) -> bool:
+        """Whether the time is over that a cluster has from when a pull request was decided."""
+        return self.clusters.fleet.now() - pull.changed >= self.policy.proof_time
+
+
+def _is_decided(pull: PullRequest) -> bool:
+    """Whether people have merged or declined it; what the bot withdrew it may open again."""
+    return pull.state is not PullRequestState.OPEN and WITHDRAWN not in pull.labels

@@ -173,10 +173,9 @@ class OnePass:
             followed.append(one)
             if not one.is_over:
                 self._rows.append(_row_of_followed(one))
-            if revert := follower.failed(one):
+            if revert := await self._tried(branch, follower.failed(one)):
                 given.append(revert)
-            document = await self._tried(one.branch, follower.document(one))
-            if document is not None:
+            if document := await self._tried(branch, follower.document(one)):
                 given.append(document)
         return followed, given
 

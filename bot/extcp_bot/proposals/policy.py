@@ -37,7 +37,8 @@ class Policy:
         max_open: Additions that are open or on their way into the mesh at a time.
         writes_per_hour: To the forge and to Git.
         evidence_hours: Age at which evidence has to be renewed.
-        proof_minutes: From the merge until a cluster that is seen not to work is a failure.
+        proof_minutes: From the merge until a cluster that is seen not to work is a failure; where
+            its remote secret is a pull request of its own, from when that was merged or closed.
         excused: Codes of checks that need not be healthy.
         name: Author of the bot's commits.
         email: Likewise, and how the bot knows its own commits.

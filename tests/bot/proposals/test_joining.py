@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,11 @@ from extcp_gitops.generate import generate
 from extcp_gitops.inventory.load import load_directory
 from tests import gitrepo, meshes, repositories
 from tests.bot.proposals import desk as desks
+from tests.bot.proposals.retold import retell
 from tests.bot.proposals.script import NEW, candidate
 
 if TYPE_CHECKING:
+    from extcp_bot.forge.model import PullRequest
     from extcp_gitops.inventory.model import Inventory
     from tests.bot.proposals.desk import Desk
 
@@ -175,6 +178,47 @@ def test_a_credential_for_git_that_was_closed_is_not_offered_again(desk: Desk) -
     desk.reconcile()
     quiet(desk)
     assert len(desk.pulls()) == 2
+
+
+def test_a_cluster_whose_credential_awaits_review_has_not_failed(desk: Desk) -> None:
+    desk.script.documents = True
+    merged(desk, (Stage.CREDENTIAL, State.UNHEALTHY))
+    desk.script.late = LATER
+    desk.reconcile()
+    desk.reconcile()
+    (second, _) = desk.pulls()
+    assert second["head"]["ref"] == f"extcp/credential/{NEW}"
+    assert len(desk.pulls()) == 2
+
+
+def test_from_the_merge_of_its_credential_a_cluster_has_all_the_time(desk: Desk) -> None:
+    desk.script.documents = True
+    first = merged(desk, (Stage.CREDENTIAL, State.UNHEALTHY))
+    desk.reconcile()
+    desk.repository.merge(desk.pulls()[0]["number"])
+    desk.script.progress = [(Stage.REGISTRY, State.UNHEALTHY)]
+
+    def say(pull: PullRequest) -> PullRequest:
+        return replace(pull, changed=pull.changed - LATER) if pull.number == first else pull
+
+    retell(desk, say)
+    desk.reconcile()
+    assert len(desk.pulls()) == 2
+    desk.script.late = LATER
+    desk.reconcile()
+    assert desk.pulls()[0]["head"]["ref"] == REVERT
+
+
+def test_a_cluster_whose_credential_was_declined_fails_in_the_end(desk: Desk) -> None:
+    desk.script.documents = True
+    merged(desk, (Stage.CREDENTIAL, State.UNHEALTHY))
+    desk.reconcile()
+    desk.repository.call("PATCH", f"/pulls/{desk.pulls()[0]['number']}", {"state": "closed"})
+    desk.reconcile()
+    assert len(desk.pulls()) == 2
+    desk.script.late = LATER
+    desk.reconcile()
+    assert desk.pulls()[0]["head"]["ref"] == REVERT
 
 
 # Removals
