@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,15 @@ def rule(**lists: list[str]) -> Change:
         data["rules"].append({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], **lists})
 
     return change
+
+
+def test_the_forges_api_is_that_of_the_inventory(with_bot: Scene) -> None:
+    bot = with_bot.inventory.mesh.bot
+    assert bot.in_cluster is not None
+    pod = replace(bot.in_cluster, forge_api_url="https://api.example.com")
+    mesh = replace(with_bot.inventory.mesh, bot=replace(bot, in_cluster=pod))
+    (found,) = check_bot(replace(with_bot.inventory, mesh=mesh), with_bot.built[HERE])
+    assert found.code == "EXTCP-V021"
 
 
 def test_what_is_generated_agrees(with_bot: Scene) -> None:

@@ -49,9 +49,9 @@ def check(inventory: Inventory, built: Built) -> list[Finding]:
     found.expect(facts.BOT, "the Secrets of the bot", sorted(secrets), sorted(wanted))
     repository = inventory.mesh.repository
     said = [str(word) for each in _containers(deployment) for word in sequence(each, "command")]
-    for value in (repository.url, repository.branch, repository.forge.value):
-        if value not in said:
-            found.add(facts.BOT, "the bot is told of another repository, branch or forge")
+    told = (repository.url, repository.branch, repository.forge.value, pod.forge_api_url)
+    if not {value for value in told if value}.issubset(said):
+        found.add(facts.BOT, "the bot is told of another repository, branch or forge")
     for document in built.of_kind(*_ROLES):
         for what in _too_much(document):
             found.add(facts.BOT, f"{document} lets the bot {what}")
