@@ -14,7 +14,7 @@ import pytest
 
 from extcp_bot.checks.model import State
 from extcp_bot.kube.transport import Limits
-from extcp_bot.live import connections, registry
+from extcp_bot.live import connections, istiod, registry
 from tests.bot import hostility
 from tests.bot.apiserver import drip, endless, never, status, text
 from tests.bot.fleets import CONFIG, EXTERNAL, SECOND
@@ -224,7 +224,8 @@ def test_a_list_that_holds_too_much_is_not_read(mesh: World) -> None:
     ids=short,
 )
 def test_nothing_that_istiod_says_is_obeyed(mesh: World, page: Any) -> None:  # noqa: ANN401
-    pages = dict.fromkeys((registry.CLUSTERS, registry.ENDPOINTS, connections.PATH), page)
+    paths = (registry.CLUSTERS, registry.ENDPOINTS, connections.PATH, istiod.METRICS)
+    pages = dict.fromkeys(paths, page)
     for path in list(mesh.external.handlers):
         mesh.external.handlers[path] = serving(pages)
     report = check(mesh)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -19,17 +20,23 @@ from extcp_bot.checks.model import (
     unknown,
 )
 from extcp_bot.checks.remedies import RESTORE, RESTORE_COMMAND, RESTORE_EXTERNAL_COMMAND
+from extcp_bot.kube import portforward
 from extcp_bot.kube.failure import CannotLookError
-from extcp_bot.live import certificates, mesh_config, mesh_root, roots
+from extcp_bot.live import certificates, istiod, mesh_config, mesh_root, roots, signer
 from extcp_gitops.inventory.model import CAType
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from extcp_bot.live.certificates import Certificate
+    from extcp_bot.live.istiod import Replica
     from extcp_bot.target import Target
 
 WARNED: Final = timedelta(days=30)
+SIGNER_WARNED: Final = timedelta(days=7)
+"""Less than for a root, since no workload has to take part in the change; and cert-manager renews
+what it makes by itself when a third of its life is left, which is not to be warned of."""
 PLUGGED_IN: Final = "cacerts"
 _PIN: Final = "extcp-gitops control-plane pin-root {plane} --context {config}"
 _DEFAULT_TRUST_DOMAIN: Final = "cluster.local"
@@ -67,6 +74,28 @@ EXPIRING = Problem(
     "The root of trust ends soon, and with it all traffic of the mesh.",
     "give istiod a new CA whose bundle holds both roots, as README.md says under 'The root has "
     "changed'; every workload has to be restarted before the end",
+    severity=Severity.WARNING,
+)
+ONE_ROOT_EXPIRING = Problem(
+    "one-root-expiring",
+    "One of several roots ends soon, and istiod does not say whether it signs with it.",
+    "where it does, give istiod the CA of the other root, as README.md says under 'The root has "
+    "changed', and restart every workload; where it does not, take the old root out of the bundle",
+    severity=Severity.WARNING,
+)
+SIGNER_EXPIRED = Problem(
+    "signer-expired",
+    "The certificate that istiod signs with has expired: no proxy takes what it signs.",
+    "give istiod a new one under the same root: deliver the Secret cacerts anew as README.md says; "
+    "where cert-manager makes it, see its Certificate. Then restart istiod and every workload",
+    severity=Severity.CRITICAL,
+)
+SIGNER_EXPIRING = Problem(
+    "signer-expiring",
+    "The certificate that istiod signs with ends soon, and with it all that it signs.",
+    "give istiod a new one under the same root: deliver the Secret cacerts anew as README.md says; "
+    "where cert-manager makes it, see its Certificate. Where istiod goes on with the old one, "
+    "restart it",
     severity=Severity.WARNING,
 )
 CACERTS_MISSING = Problem(
@@ -122,6 +151,13 @@ def _config_map(side: Side, name: str) -> Permission:
         Permission(
             Side.EXTERNAL, "secrets", namespace=CONTROL_PLANE_NAMESPACE, names=(PLUGGED_IN,)
         ),
+        Permission(Side.EXTERNAL, "pods", namespace=CONTROL_PLANE_NAMESPACE),
+        Permission(
+            Side.EXTERNAL,
+            "pods/portforward",
+            portforward.VERBS,
+            namespace=CONTROL_PLANE_NAMESPACE,
+        ),
     ),
     problems=(
         ANOTHER_ROOT,
@@ -129,6 +165,9 @@ def _config_map(side: Side, name: str) -> Permission:
         PARTLY_PINNED,
         EXPIRED,
         EXPIRING,
+        ONE_ROOT_EXPIRING,
+        SIGNER_EXPIRED,
+        SIGNER_EXPIRING,
         CACERTS_MISSING,
         CACERTS_UNEXPECTED,
         MESH_ID,
@@ -143,13 +182,17 @@ async def look(target: Target) -> AsyncIterator[Observation]:
     also whether it is the root that mesh.yaml pins, when it ends, whether the CA is plugged in
     (Secret `cacerts` beside istiod, of which only the name is read) or istiod's own as the
     repository says, and whether istiod and the config cluster agree on mesh ID and trust domain.
-    Control planes of one mesh may have roots of their own, and are not compared. Where there is no
-    root yet, see EXTCP-H09. User reports: istio#32501, #52356, #55005.
+    When the certificate ends that istiod signs with, which a root may outlive, is what its metrics
+    say, through port-forwarding; where they do not, each of several roots has to last. Control
+    planes of one mesh may have roots of their own, and are not compared. Where there is no root
+    yet, see EXTCP-H09. User reports: istio#32501, #52356, #55005.
     """
     if not target.is_config:
         yield await _compared(target)
         return
-    async for seen in parts.each(_root(target), _authority(target), _identity(target)):
+    async for seen in parts.each(
+        _root(target), _signer(target), _authority(target), _identity(target)
+    ):
         yield seen
 
 
@@ -178,18 +221,61 @@ async def _root(target: Target) -> AsyncIterator[Observation]:
     else:
         problem = PARTLY_PINNED if set(found) & set(pinned) else NOT_THE_PINNED_ROOT
         yield problem.at(target, place, found=names[0], wanted=names[1])
-    yield _end(target, f"{place}, end", max(found, key=lambda each: each.end))
+    yield _ROOT_END.judge(target, f"{place}, end", max(each.end for each in found))
 
 
-def _end(target: Target, place: str, last: Certificate) -> Observation:
-    """The end of the root that lives longest."""
-    left = last.end - target.fleet.now()
-    found = f"{last.end:%Y-%m-%d}, in {left.days} days"
-    if left <= timedelta():
-        return EXPIRED.at(target, place, found=f"{last.end:%Y-%m-%d}", wanted="a day to come")
-    if left < WARNED:
-        return EXPIRING.at(target, place, found=found, wanted=f"more than {WARNED.days} days")
-    return healthy(place, found)
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What follows from the end of a certificate.
+
+    Attributes:
+        expired: Once it has ended.
+        expiring: Before.
+        warned: How long before.
+    """
+
+    expired: Problem
+    expiring: Problem
+    warned: timedelta
+
+    def judge(self, target: Target, place: str, end: datetime) -> Observation:
+        """What there is to say of one."""
+        left = end - target.fleet.now()
+        if left <= timedelta():
+            found, wanted = f"{end:%Y-%m-%d}", "a day to come"
+            return self.expired.at(target, place, found=found, wanted=wanted)
+        found = f"{end:%Y-%m-%d}, in {left.days} days"
+        if left < self.warned:
+            wanted = f"more than {self.warned.days} days"
+            return self.expiring.at(target, place, found=found, wanted=wanted)
+        return healthy(place, found)
+
+
+_ROOT_END: Final = _End(EXPIRED, EXPIRING, WARNED)  # of the root that lives longest
+_ONE_ROOT_END: Final = _End(ONE_ROOT_EXPIRING, ONE_ROOT_EXPIRING, WARNED)
+_SIGNER_END: Final = _End(SIGNER_EXPIRED, SIGNER_EXPIRING, SIGNER_WARNED)
+
+
+async def _signer(target: Target) -> AsyncIterator[Observation]:
+    """The end of what istiod signs with, where a root outlives it; the root's own is said."""
+    last, *others = sorted(await _of_the_mesh(target), key=lambda each: each.end, reverse=True)
+    ends: dict[datetime, Replica] = {}
+    blocked: list[CannotLookError] = []
+    for replica in await istiod.ready(target):
+        try:
+            if said := await signer.end(target, replica):
+                ends[said] = replica
+        except CannotLookError as error:
+            blocked.append(error)
+    if not ends:
+        for each in others:
+            place = f"{mesh_root.place(target)}, end of {certificates.named((each,))}"
+            yield _ONE_ROOT_END.judge(target, place, each.end)
+    elif (first := min(ends)) < last.end:
+        place = f"{ends[first].place}, end of the certificate that it signs with"
+        yield _SIGNER_END.judge(target, place, first)
+    for why in blocked:
+        yield unknown(why.looked_at, why.why, why.remedy)
 
 
 async def _authority(target: Target) -> AsyncIterator[Observation]:

@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from extcp_bot.checks.model import Severity, State
-from extcp_bot.live import certificates
+from extcp_bot.live import certificates, istiod, signer
 from extcp_gitops.inventory.model import CAType
 from tests import meshes
 from tests.bot.fleets import CONFIG, PLANE, SECOND
-from tests.bot.simulation import roots
+from tests.bot.forwarding import serving
+from tests.bot.simulation import istiods, roots
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,6 +49,13 @@ def change_ca(mesh: World, **changes: Any) -> None:  # noqa: ANN401 - fields of 
 def end_of_the_root() -> datetime:
     (root,) = certificates.of_pem(roots.mesh().root)
     return root.end
+
+
+def expose(mesh: World, metrics: object) -> None:
+    """Let each replica of istiod say this of itself."""
+    for path in mesh.external.handlers:
+        if path.startswith(f"{OURS}/pods/istiod") and path.endswith("/portforward"):
+            mesh.external.handlers[path] = serving({istiod.METRICS: metrics})
 
 
 def plug_in(mesh: World) -> None:
@@ -144,6 +152,59 @@ def test_an_old_root_may_end_beside_its_successor(healthy_mesh: World) -> None:
     publish(healthy_mesh, CONFIG, both)
     healthy_mesh.fleet.now = lambda: other.end
     assert {each.state for each in healthy_mesh.check(CODE, CONFIG)} == {State.HEALTHY}
+
+
+def test_an_old_root_that_still_signs_is_named_beside_its_successor(healthy_mesh: World) -> None:
+    (other,) = certificates.of_pem(OTHER)
+    both = roots.mesh().root + OTHER
+    change_ca(healthy_mesh, root_certificate=both)
+    publish(healthy_mesh, CONFIG, both)
+    expose(healthy_mesh, istiods.metrics(OTHER))
+    healthy_mesh.fleet.now = lambda: other.end - timedelta(days=6)
+    found = unhealthy(healthy_mesh)
+    assert (found.problem, found.severity) == ("signer-expiring", Severity.WARNING)
+    assert found.found == f"{other.end:%Y-%m-%d}, in 6 days"
+    assert found.looked_at.endswith(", end of the certificate that it signs with")
+    healthy_mesh.fleet.now = lambda: other.end
+    found = unhealthy(healthy_mesh)
+    assert (found.problem, found.severity) == ("signer-expired", Severity.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("days", "problem"),
+    [(8, ""), (6, "signer-expiring"), (0, "signer-expired")],
+)
+def test_a_plugged_in_ca_ends_before_its_root(healthy_mesh: World, days: int, problem: str) -> None:
+    (chain,) = certificates.of_pem(OTHER)
+    plug_in(healthy_mesh)
+    change_ca(healthy_mesh, type=CAType.PLUGGED_IN)
+    expose(healthy_mesh, istiods.metrics(roots.mesh().root, OTHER))
+    healthy_mesh.fleet.now = lambda: chain.end - timedelta(days=days)
+    found = healthy_mesh.check(CODE, CONFIG)
+    assert {each.problem for each in found} == {"", problem}
+
+
+@pytest.mark.parametrize("days", [29, 0])
+@pytest.mark.parametrize("value", ["", "-1", "0", "NaN", "+Inf", "1e300", "soon"])
+def test_each_root_has_to_last_where_istiod_does_not_say_what_it_signs_with(
+    healthy_mesh: World, value: str, days: int
+) -> None:
+    (other,) = certificates.of_pem(OTHER)
+    both = roots.mesh().root + OTHER
+    change_ca(healthy_mesh, root_certificate=both)
+    publish(healthy_mesh, CONFIG, both)
+    expose(healthy_mesh, f"{signer.CHAIN_END} {value}\n{signer.ROOT_END} {value}\n")
+    assert {each.state for each in healthy_mesh.check(CODE, CONFIG)} == {State.HEALTHY}
+    healthy_mesh.fleet.now = lambda: other.end - timedelta(days=days)
+    found = unhealthy(healthy_mesh)
+    assert (found.problem, found.severity) == ("one-root-expiring", Severity.WARNING)
+    assert "Another Root" in found.looked_at
+
+
+def test_what_an_istiod_out_of_reach_signs_with_is_unknown(healthy_mesh: World) -> None:
+    expose(healthy_mesh, 404)
+    found = unhealthy(healthy_mesh)
+    assert (found.state, found.looked_at.endswith("/metrics")) == (State.UNKNOWN, True)
 
 
 def test_a_plugged_in_ca_that_is_not_there_is_named(healthy_mesh: World) -> None:

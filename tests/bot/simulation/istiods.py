@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from extcp_bot.live import connections, istiod, proxies, registry, services
+from extcp_bot.live import (
+    certificates,
+    connections,
+    istiod,
+    proxies,
+    registry,
+    services,
+    signer,
+)
 from tests.bot.forwarding import serving
+from tests.bot.simulation import roots
 from tests.bot.simulation.istio import PLANE
 
 if TYPE_CHECKING:
@@ -35,10 +44,26 @@ def serve(external: ApiServer, remotes: Mapping[str, ApiServer], config: str) ->
             registry.ENDPOINTS: _endpoints(remotes),
             # Each proxy is connected to one of the replicas.
             connections.PATH: list(_connections(remotes))[number :: len(own)],
-            istiod.METRICS: 'pilot_info{version="1.29.1"} 1\n',
+            istiod.METRICS: metrics(roots.mesh().root),
         }
         path = f"/api/v1/namespaces/{PLANE}/pods/{pod['metadata']['name']}/portforward"
         external.handlers[path] = serving(pages)
+
+
+def metrics(root: str, chain: str = "") -> str:
+    """What a replica exposes to Prometheus, as Go writes it.
+
+    Args:
+        root: Its roots, PEM.
+        chain: What it signs with, and what stands between that and a root; where it has made its
+            root itself, nothing does.
+    """
+    ends = [
+        f"{name} {certificate.end.timestamp():.9e}"
+        for name, bundle in ((signer.ROOT_END, root), (signer.CHAIN_END, chain))
+        for certificate in certificates.of_pem(bundle)[:1]
+    ]
+    return "".join(f"{line}\n" for line in ('pilot_info{version="1.29.1"} 1', *ends))
 
 
 def _member(name: str, *, is_config: bool) -> Object:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VALID_DAYS = 2
+INTERMEDIATE_DAYS = 365
 ROOT_DAYS = 3650
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -130,7 +131,7 @@ class Authority:
         """A signing certificate below this root, such as a mesh's plugged-in CA."""
         key = rsa_key()
         certificate = (
-            _builder(name, self._certificate.subject, key)
+            _builder(name, self._certificate.subject, key, days=INTERMEDIATE_DAYS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_CA_USAGE, critical=True)
             .sign(self._key, hashes.SHA256())
