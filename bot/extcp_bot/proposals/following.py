@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from extcp_bot.proposals.workspace import Workspace
     from extcp_gitops.inventory.model import Inventory
 
+UNSAID: Final = "merged; the forge does not say so yet"
+"""Of a pull request that is open by what the forge says, while the base has its change."""
 _FILE: Final = "cluster.yaml"
 _PARTS: Final = 3
 _ACTS: Final = frozenset({Stage.CREDENTIAL, Stage.ROOT})
@@ -152,16 +154,20 @@ class Follower:
         pulls = tuple(await self.reader.forge.pull_requests(branch))
         self.reader.pulls.update({each.number: each for each in pulls})
         own = own_of(pulls, self.reader.me)
-        if own is None or own.state is not PullRequestState.MERGED or own.labels & END_LABELS:
+        kind, name = of_branch(branch)
+        is_addition = kind is Kind.ADD_CLUSTER
+        is_done = is_addition == (name in self.clusters.inventory.by_name)
+        if own is None or own.state is PullRequestState.CLOSED or own.labels & END_LABELS:
             return Followed(branch)
+        if own.state is PullRequestState.OPEN:
+            return Followed(branch, own, words=UNSAID, key=UNSAID) if is_done else Followed(branch)
         if own.number not in self.workspace.contains((own,)):
             return Followed(branch, own, words="merged since this pass began")
-        kind, name = of_branch(branch)
-        is_member = name in self.clusters.inventory.by_name
+        if not is_done:
+            return Followed(branch)
         try:
-            if kind is Kind.ADD_CLUSTER:
-                return await self._in(branch, name, own) if is_member else Followed(branch)
-            return Followed(branch) if is_member else await self._out(branch, name, own)
+            follow = self._in if is_addition else self._out
+            return await follow(branch, name, own)
         except CannotLookError as error:
             why = clean(f"{error.looked_at}: {error.why}")
             return Followed(branch, own, trouble=why)

@@ -15,7 +15,7 @@ from extcp_bot.proposals.apply import Hands
 from extcp_bot.proposals.case import Standing, Terms
 from extcp_bot.proposals.dashboard import Count, Row, State, View
 from extcp_bot.proposals.decide import of_people, withdraw
-from extcp_bot.proposals.following import Followed, Follower, branches
+from extcp_bot.proposals.following import UNSAID, Followed, Follower, branches
 from extcp_bot.proposals.limits import Budget, LimitError, Meter
 from extcp_bot.proposals.look import Reader
 from extcp_bot.proposals.marker import Marker
@@ -234,7 +234,7 @@ class OnePass:
     ) -> None:
         """Close what has nothing to propose any more, once enough passes have said so.
 
-        What a person has taken over stays open.
+        What a person has taken over stays open, and so does what the forge has yet to call merged.
         """
         branch = opened.pull.head
         key = f"{_WITHDRAW}{branch}"
@@ -247,6 +247,11 @@ class OnePass:
             return
         pull = seen.own
         if pull is None or pull.state is not PullRequestState.OPEN:  # decided since this pass began
+            return
+        # It may have been followed so far: how it stands is said here alone.
+        self._rows = [row for row in self._rows if row.branch != branch]
+        if pull.number in seen.merged:
+            self._rows.append(_row_of_opened(opened, Standing.MERGED, UNSAID))
             return
         theirs = of_people(seen, pull, self._terms, may_override=True)
         if theirs is not None:

@@ -36,7 +36,8 @@ class Seen:
         status: Of the branch's newest commit; None where there is none.
         remark: The bot's comment on :attr:`own`; None where there is none.
         orders: Commands on :attr:`own`, not yet acknowledged, the oldest first.
-        merged: The pull requests whose merge is in the base that is looked at, by number.
+        merged: The pull requests that are in the base that is looked at, by number; also one that
+            the forge still calls open.
     """
 
     me: str

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot.forge.model import PullRequestState
 from extcp_bot.proposals.seen import Branch
 from extcp_bot.result import clean
 from extcp_gitops.diff.run import compare
@@ -136,9 +137,12 @@ class Workspace:
         return Made(repository, self.base, commit)
 
     def contains(self, pulls: Iterable[PullRequest]) -> frozenset[int]:
-        """Those pull requests that were merged and are in the base, by number."""
+        """Those pull requests that are in the base, by number.
+
+        One that is still open is there where its branch is: the forge may say *merged* late.
+        """
         return frozenset(
-            each.number for each in pulls if each.merge_sha and self._has(each.merge_sha)
+            each.number for each in pulls if (commit := _end(each)) and self._has(commit)
         )
 
     def _has(self, commit: str) -> bool:
@@ -175,3 +179,8 @@ class Workspace:
         if expected is not None:  # it was fetched to the base's clone, if at all
             self.remote.fetch(made.repository, branch)
         self.remote.push_with_lease(made.repository, made.commit, branch, expected)
+
+
+def _end(pull: PullRequest) -> str | None:
+    """The commit that the base has once a pull request is merged; None where it never will be."""
+    return pull.head_sha if pull.state is PullRequestState.OPEN else pull.merge_sha

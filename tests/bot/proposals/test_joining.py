@@ -11,6 +11,7 @@ import pytest
 from extcp_bot.checks import all_checks
 from extcp_bot.checks.model import State
 from extcp_bot.credentials.model import Outcome
+from extcp_bot.forge.model import PullRequest, PullRequestState
 from extcp_bot.joining.model import Stage
 from extcp_bot.proposals import kinds
 from extcp_bot.proposals.asked import Asked
@@ -18,14 +19,14 @@ from extcp_bot.proposals.case import Standing
 from extcp_bot.proposals.writes import Deliver, TakeAway
 from extcp_gitops.errors import ExitCode, ExtcpError
 from extcp_gitops.generate import generate
+from extcp_gitops.inventory.author import NewCluster
 from extcp_gitops.inventory.load import load_directory
 from tests import gitrepo, meshes, repositories
 from tests.bot.proposals import desk as desks
 from tests.bot.proposals.retold import retell
-from tests.bot.proposals.script import NEW, candidate
+from tests.bot.proposals.script import ADD, NEW, candidate
 
 if TYPE_CHECKING:
-    from extcp_bot.forge.model import PullRequest
     from extcp_gitops.inventory.model import Inventory
     from tests.bot.proposals.desk import Desk
 
@@ -88,6 +89,44 @@ def test_what_was_explained_stays_explained_after_the_merge(desk: Desk) -> None:
     (_, comment) = desk.comments(number)
     assert "Proven in the mesh" in comment["body"]
     assert all_checks()["EXTCP-H06"].title in comment["body"]
+
+
+def still_open(pull: PullRequest) -> PullRequest:
+    """As a forge has it that has not noticed a merge yet (``locked`` on GitLab)."""
+    is_merged = pull.state is PullRequestState.MERGED
+    return replace(pull, state=PullRequestState.OPEN, merge_sha=None) if is_merged else pull
+
+
+@pytest.mark.parametrize("listed", ["", ADD])
+def test_a_merge_that_the_forge_is_slow_to_call_one_is_followed_all_the_same(
+    desk: Desk, listed: str
+) -> None:
+    number = merged(desk, (Stage.PROVEN, State.HEALTHY))
+    retell(desk, still_open, listed)
+    for _ in range(2):
+        (row,) = desk.reconcile().rows
+        assert (row.standing, row.number) == (Standing.MERGED, number)
+        assert row.why == "merged; the forge does not say so yet"
+    quiet(desk)
+    assert desk.labels(number) == {"extcp:healthy"}
+    retell(desk, lambda pull: pull)
+    desk.reconcile()
+    assert desk.labels(number) == {"extcp:proven"}
+    quiet(desk)
+
+
+def test_an_addition_that_somebody_else_made_is_withdrawn(desk: Desk) -> None:
+    desk.script.candidates = [candidate()]
+    desk.reconcile()
+    number = desk.pull()["number"]
+    generate(desk.root, desk.options, kinds.add_cluster(NewCluster(NEW), PLANE).edit)
+    repositories.commit(desk.root)
+    desks.push(desk.root, desk.repository, "main")
+    desk.reconcile()
+    assert desk.pull()["state"] == "closed"
+    assert desk.labels(number) == {"extcp:withdrawn"}
+    desk.reconcile()
+    quiet(desk)
 
 
 def test_while_one_is_on_its_way_no_other_one_is_opened(desk: Desk) -> None:
