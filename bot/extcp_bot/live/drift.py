@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from extcp_bot.live import fields
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -24,12 +26,23 @@ _FACTORS: Final = {
     **{f"{unit}i": Fraction(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
 }
 _LONGEST: Final = 80
+_SELECTOR: Final = "namespaceSelector"
 
 # The expressions of ``ignoreDifferences`` that the generator writes, and the fields they are about.
 _IGNORED: Final = {
     ".webhooks[]?.clientConfig.caBundle": ("clientConfig", "caBundle"),
     ".webhooks[]?.failurePolicy": ("failurePolicy",),
 }
+
+# By which clouds keep webhooks out of their own namespaces: the Admissions Enforcer of AKS
+# (Azure/AKS#1771), and GKE Autopilot (Dynatrace/dynatrace-operator#2194), by their names.
+_OF_AKS: Final = (
+    {"key": "control-plane", "operator": "DoesNotExist"},
+    {"key": "control-plane", "operator": "NotIn", "values": ["true"]},
+    {"key": "kubernetes.azure.com/managedby", "operator": "NotIn", "values": ["aks"]},
+)
+_BY_NAME: Final = ("kubernetes.io/metadata.name", "NotIn")
+_OF_EVERY_CLOUD: Final = "kube-system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +90,47 @@ def without_ignored(item: Object, ignored: object) -> Object:
         item: Of the repository.
         ignored: ``spec.ignoreDifferences`` of its Application, as the generator writes it.
     """
-    fields = [field for entry in _entries(ignored, item) for field in _fields(entry)]
-    if not fields:
+    paths = [path for entry in _entries(ignored, item) for path in _paths(entry)]
+    if not paths:
         return item
-    hooks = [_without(hook, fields) for hook in item.get("webhooks") or []]
+    hooks = [_without(hook, paths) for hook in item.get("webhooks") or []]
     return {**item, "webhooks": hooks}
+
+
+def without_clouds(live: Object, item: Object) -> Object:
+    """The live object without what a cloud adds to the selectors of its webhooks.
+
+    Args:
+        live: May hold anything.
+        item: The same object of the repository; what stands there is no addition.
+    """
+    hooks = live.get("webhooks")
+    if not isinstance(hooks, list):
+        return live
+    own = [each for hook in item.get("webhooks") or [] for each in _expressions(hook)]
+    return {**live, "webhooks": [_without_clouds(hook, own) for hook in hooks]}
+
+
+def _without_clouds(hook: object, own: list[Object]) -> object:
+    found = _expressions(hook)
+    kept = [each for each in found if each in own or not _is_of_a_cloud(each)]
+    if not isinstance(hook, dict) or len(kept) == len(found):
+        return hook
+    return {**hook, _SELECTOR: {**hook[_SELECTOR], "matchExpressions": kept}}
+
+
+def _expressions(hook: object) -> list[Any]:
+    expressions = fields.at(hook, _SELECTOR, "matchExpressions")
+    return expressions if isinstance(expressions, list) else []
+
+
+def _is_of_a_cloud(expression: object) -> bool:
+    """Whether AKS or GKE Autopilot wrote it; who leaves other namespaces out does so for others."""
+    if expression in _OF_AKS:
+        return True
+    said = fields.mapping(expression)
+    is_by_name = (said.get("key"), said.get("operator")) == _BY_NAME
+    return is_by_name and _OF_EVERY_CLOUD in fields.strings(said.get("values"))
 
 
 def _is_named(items: list[Any]) -> bool:
@@ -133,15 +182,15 @@ def _entries(ignored: object, item: Object) -> Iterator[Mapping[str, Any]]:
             yield entry
 
 
-def _fields(entry: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _paths(entry: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for expression in entry.get("jqPathExpressions") or []:
         if expression in _IGNORED:
             yield _IGNORED[expression]
 
 
-def _without(hook: Object, fields: list[tuple[str, ...]]) -> Object:
+def _without(hook: Object, paths: list[tuple[str, ...]]) -> Object:
     kept = dict(hook)
-    for first, *rest in fields:
+    for first, *rest in paths:
         if rest and isinstance(kept.get(first), dict):
             kept[first] = {name: value for name, value in kept[first].items() if name not in rest}
         elif not rest:

@@ -279,6 +279,20 @@ def test_a_changed_webhook_is_drift_whatever_argocd_says(healthy_mesh: World) ->
     )
 
 
+def test_what_a_cloud_adds_to_the_selectors_of_webhooks_is_no_drift(healthy_mesh: World) -> None:
+    for hook in healthy_mesh.second.objects[INJECTOR]["webhooks"]:
+        added = {"key": "control-plane", "operator": "DoesNotExist"}
+        hook["namespaceSelector"]["matchExpressions"].append(added)
+    assert not wrong(healthy_mesh)
+
+
+def test_a_namespace_that_somebody_leaves_out_of_a_webhook_is_drift(healthy_mesh: World) -> None:
+    hook = healthy_mesh.second.objects[INJECTOR]["webhooks"][0]
+    added = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["sample"]}
+    hook["namespaceSelector"]["matchExpressions"].append(added)
+    assert "namespaceSelector.matchExpressions" in one(healthy_mesh).found
+
+
 def test_a_deleted_webhook_configuration_is_drift(healthy_mesh: World) -> None:
     del healthy_mesh.second.objects[INJECTOR]
     found = one(healthy_mesh)

@@ -112,6 +112,65 @@ def test_what_istiod_writes_is_left_to_it() -> None:
     assert HOOKS["webhooks"][0]["failurePolicy"] == "Ignore"
 
 
+INJECTED = {"key": "istio-injection", "operator": "In", "values": ["enabled"]}
+NO_CONTROL_PLANE = {"key": "control-plane", "operator": "DoesNotExist"}
+
+
+def named(*names: str) -> dict[str, Any]:
+    return {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [*names]}
+
+
+def selecting(*expressions: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    return {"webhooks": [{"name": "a", "namespaceSelector": {"matchExpressions": [*expressions]}}]}
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        [NO_CONTROL_PLANE],
+        [
+            {"key": "control-plane", "operator": "NotIn", "values": ["true"]},
+            {"key": "kubernetes.azure.com/managedby", "operator": "NotIn", "values": ["aks"]},
+        ],
+        [named("kube-system", "gke-gmp-system", "gke-managed-cim")],
+    ],
+)
+def test_what_a_cloud_adds_to_a_selector_is_no_difference(added: list[Any]) -> None:
+    for live in (selecting(INJECTED, *added), selecting(*added, INJECTED)):
+        assert seen(selecting(INJECTED), drift.without_clouds(live, selecting(INJECTED))) == []
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        named("sample"),
+        {"key": "control-plane", "operator": "Exists"},
+        {"key": "control-plane", "operator": "NotIn", "values": ["sample"]},
+        {**named("kube-system"), "operator": "In"},
+        {"key": "team", "operator": "DoesNotExist"},
+        "text",
+        None,
+    ],
+)
+def test_what_others_add_to_a_selector_is_a_difference(added: object) -> None:
+    live = drift.without_clouds(selecting(INJECTED, added), selecting(INJECTED))
+    assert seen(selecting(INJECTED), live) == [
+        "webhooks[a].namespaceSelector.matchExpressions: 2 entries, not 1 entries"
+    ]
+
+
+def test_what_the_repository_says_itself_may_not_go() -> None:
+    wanted = selecting(INJECTED, NO_CONTROL_PLANE)
+    assert seen(wanted, drift.without_clouds(wanted, wanted)) == []
+    assert seen(wanted, drift.without_clouds(selecting(INJECTED), wanted)) != []
+
+
+@given(_VALUES)
+def test_no_webhooks_break_it(value: object) -> None:
+    for live in ({}, {"webhooks": value}, selecting(value), {"webhooks": [value]}):
+        drift.without_clouds(live, selecting(INJECTED))
+
+
 @pytest.mark.parametrize("entries", [None, [], ignored("another")])
 def test_what_is_not_ignored_stays(entries: object) -> None:
     assert drift.without_ignored(HOOKS, entries) == HOOKS
