@@ -88,7 +88,8 @@ def of_people(
     labels = _labels(pull, NEEDS_HUMAN)
     told = [each for each in seen.orders if each.word is Word.EXPLAIN]
     writes = (*labels, *_said(seen, pull, terms, [note]), *_acknowledged(pull, told))
-    return Decision(Standing.NEEDS_HUMAN, writes, taken, pull)
+    # The dashboard shows it as code, whatever is in it.
+    return Decision(Standing.NEEDS_HUMAN, writes, taken.replace("`", ""), pull)
 
 
 def _taken(seen: Seen, pull: PullRequest, terms: Terms) -> str:
@@ -205,13 +206,13 @@ def _acknowledged(pull: PullRequest, orders: Iterable[Order]) -> Iterator[Write]
 def _of_none_open(case: Case, own: PullRequest | None) -> Decision:
     before = _same_inputs(case)
     is_merged = before is not None and before.state is PullRequestState.MERGED
-    if before is not None and is_merged and before.number not in case.seen.merged:
-        return Decision(Standing.MERGED, (), "merged since this pass began", before)
     wanted = [each for each in case.seen.orders if each.word is Word.UNIGNORE]
     done = [
         each for each in case.seen.orders if each.word in {Word.IGNORE, Word.RECHECK, Word.REBASE}
     ]
     late = tuple(_acknowledged(own, done)) if own is not None else ()
+    if before is not None and is_merged and before.number not in case.seen.merged:
+        return Decision(Standing.MERGED, late, "merged since this pass began", before)
     if before is not None and not (wanted or case.terms.offer_again):
         words = "closed" if before.state is PullRequestState.CLOSED else "taken out since"
         return Decision(Standing.DECLINED, late, f"{words}, and so not offered again", before)

@@ -199,6 +199,7 @@ def test_rebase_throws_commits_away_only_where_all_is_healthy() -> None:
     assert push == Push(PROPOSAL.branch, COMMIT, THEIRS)
     found = decide(case(seen, State.UNHEALTHY))
     assert found.standing is Standing.NEEDS_HUMAN
+    assert found.why.endswith("comment /extcp rebase.")  # which the dashboard shows as code
 
 
 def test_a_branch_that_is_left_over_is_used_again() -> None:
@@ -208,6 +209,15 @@ def test_a_branch_that_is_left_over_is_used_again() -> None:
     assert isinstance(decide(case(seen)).writes[0], Open)
     seen = Seen(ME, branch=Branch(THEIRS, is_ours=False))
     assert decide(case(seen)).standing is Standing.NEEDS_HUMAN
+
+
+def test_a_command_is_acknowledged_though_an_older_one_was_merged_meanwhile() -> None:
+    order = Order(Word.IGNORE, "", 5, NOW)
+    closed = cases.pull(None, PullRequestState.CLOSED, number=2)
+    merged = cases.pull(cases.marker(), PullRequestState.MERGED)
+    found = decide(case(Seen(ME, pulls=(closed, merged), orders=(order,))))
+    assert found.standing is Standing.MERGED
+    assert found.writes == (Acknowledge(closed, order),)
 
 
 # Withdrawals
