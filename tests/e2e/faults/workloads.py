@@ -39,7 +39,7 @@ def image_auto(stage: Stage) -> Iterator[None]:
         pods = cluster.pods(namespace, EAST_WEST)
         return any(c["image"] == "auto" for pod in pods for c in pod["spec"]["containers"])
 
-    wait_for("a Pod with the image auto", is_auto, 30)
+    wait_for("a Pod with the image auto", is_auto, 90)
     stage.restore()
     yield
 
