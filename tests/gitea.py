@@ -182,15 +182,15 @@ class Repository:
             try:
                 self.call("POST", f"/pulls/{number}/merge", {"Do": "merge"}, by)
             except Refused as error:
-                if error.status != 405:  # it is still found out whether there is a conflict
+                # 405: it is still found out whether there is a conflict. 404: the branch is called
+                # like one before it; then Gitea says so at times once it has merged.
+                if error.status not in (404, 405):
                     raise
-                return False
-            return True
+            return bool(self.call("GET", f"/pulls/{number}")["merged"])
 
         wait_for(f"pull request {number} merged", merged, _MERGE_SECONDS, every=0.1)
         if delete_branch:
-            # Not by the merge itself: of a branch that was there before, Gitea then says at times,
-            # once all is done, that it is not there.
+            # Not by the merge itself, which says 404 more often then.
             with contextlib.suppress(Refused):
                 self.delete(self.call("GET", f"/pulls/{number}")["head"]["ref"])
 

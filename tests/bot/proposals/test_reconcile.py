@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,12 @@ def test_a_dry_run_says_what_the_next_pass_writes_and_writes_nothing(desk: Desk)
     assert desk.pulls() == []
     assert desk.repository.branch(ADD) is None
     done = desk.reconcile()
-    assert list(map(str, planned.writes)) == list(map(str, done.writes))
+    assert [*map(_timeless, planned.writes)] == [*map(_timeless, done.writes)]
+
+
+def _timeless(write: object) -> str:
+    """What a pass writes, whichever minute it is in."""
+    return re.sub(r"\d\d:\d\d UTC", "", str(write))
 
 
 def test_only_enough_passes_in_a_row_open_a_pull_request(desk: Desk) -> None:
