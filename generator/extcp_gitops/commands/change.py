@@ -10,6 +10,7 @@ from extcp_gitops.commands.unfinished import command, written
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.generate import Options, Outcome, generate, generated_tree
 from extcp_gitops.inventory.load import find_root, load_directory
+from extcp_gitops.terminal import visible
 from extcp_gitops.write import Workspace
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def tell(context: Context, changes: Changes, *, tense: str = "") -> None:
     if total <= _LINES:
         for sign, paths in groups:
             for path in paths:
-                context.say(f"{sign} {path}")
+                context.say(f"{sign} {visible(path)}")
     counts = f"{len(changes.added)} added, {len(changes.modified)} changed"
     context.say(f"{tense}{counts}, {len(changes.deleted)} removed")
 
@@ -145,7 +146,7 @@ def _commit(
 
 def _some(paths: Sequence[str]) -> str:
     more = len(paths) - _NAMES
-    return ", ".join(paths[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(visible, paths[:_NAMES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _require_settled(repository: Repository, options: Options) -> None:
