@@ -108,8 +108,8 @@ Examples:
 @click.option(
     "--rotation",
     is_flag=True,
-    help="With what it takes to rotate them: Secrets of the control plane's namespace, also those "
-    "of the remote clusters.",
+    help="With what it takes to rotate them: Secrets of the control plane's namespace, also on the "
+    "remote clusters, and a note on the ServiceAccount whose tokens they hold.",
 )
 @click.option("--service-account", type=ServiceAccount(), help="Make it, and bind the roles to it.")
 @click.option(
