@@ -105,14 +105,22 @@ def _github(root: str) -> str:
 
 
 def _checked(api_url: str) -> str:
-    parts = urlsplit(api_url)
-    secure = parts.scheme == "https" or (
-        parts.scheme == "http" and is_loopback(parts.hostname or "")
-    )
-    if not secure or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+    if not _is_safe(api_url):
         raise ExtcpError.of(
             "EXTCP-F002",
             "the URL of the forge's API is not one that a token may go to",
             "write it as https://HOST/PATH, without a user, a query or a fragment",
         )
     return api_url.rstrip("/")
+
+
+def _is_safe(api_url: str) -> bool:
+    try:
+        parts = urlsplit(api_url)
+    except ValueError:  # such as half an IPv6 address
+        return False
+    secure = parts.scheme == "https" or (
+        parts.scheme == "http" and is_loopback(parts.hostname or "")
+    )
+    has_more = "@" in parts.netloc or parts.query or parts.fragment
+    return secure and bool(parts.hostname) and not has_more

@@ -83,6 +83,7 @@ def test_what_git_is_not_given_the_forge_is_not_either(url: str) -> None:
         "https://git.example.com/api?x=1",
         "https://git.example.com/api#x",
         "git.example.com",
+        "https://[::1/api",
     ],
 )
 def test_a_token_goes_to_no_other_kind_of_api(url: str) -> None:
