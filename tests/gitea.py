@@ -10,7 +10,8 @@ import base64
 import contextlib
 import itertools
 import socket
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -28,6 +29,9 @@ _ADDRESS: Final = "127.0.0.1"
 _AUTHORITY: Final = Authority("gitea")
 _SCOPES: Final = ("read:user", "read:organization", "write:repository", "write:issue")
 _MERGE_SECONDS: Final = 20
+# A queue notes each deletion once more: a branch of that name that came before that is in Git, and
+# for Gitea it is gone, so that nothing can be merged from it.
+_DELETION_SECONDS: Final = 3.0
 _NUMBERS: Final = itertools.count(1)
 
 
@@ -132,6 +136,7 @@ class Repository:
 
     gitea: Gitea
     path: str
+    _deleted: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def url(self) -> str:
@@ -163,12 +168,15 @@ class Repository:
         new: dict[str, object] = {"content": base64.b64encode(content.encode()).decode()}
         new |= {"message": f"Add {file}"}
         is_there = self.branch(branch) is not None
+        if not is_there and branch in self._deleted:
+            time.sleep(max(self._deleted[branch] + _DELETION_SECONDS - time.monotonic(), 0))
         new |= {"branch": branch} if is_there else {"branch": "main", "new_branch": branch}
         return str(self.call("POST", f"/contents/{quote(file)}", new, by)["commit"]["sha"])
 
     def delete(self, branch: str) -> None:
         """Delete a branch."""
         self.call("DELETE", f"/branches/{quote(branch)}")
+        self._deleted[branch] = time.monotonic()
 
     def pull_request(self, branch: str, title: str = "A change", by: Account | None = None) -> int:
         """Open a pull request from a branch to main; gives its number."""
