@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from extcp_bot.checks import parts
+from extcp_bot.checks import asking_istiod, parts
 from extcp_bot.checks.model import (
-    CONTROL_PLANE_NAMESPACE,
     Observation,
     Permission,
     Problem,
@@ -19,7 +18,6 @@ from extcp_bot.checks.model import (
     unknown,
 )
 from extcp_bot.checks.remedies import RESTORE, RESTORE_EXTERNAL_COMMAND
-from extcp_bot.kube import portforward
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.live import credentials, istiod, metrics, namespaces, registry, services
 
@@ -121,13 +119,7 @@ _OF_STATUS: Final = {registry.SYNCING: SYNCING, registry.CLOSED: STOPPED}
     scope=Scope.MEMBER,
     severity=Severity.ERROR,
     permissions=(
-        Permission(Side.EXTERNAL, "pods", namespace=CONTROL_PLANE_NAMESPACE),
-        Permission(
-            Side.EXTERNAL,
-            "pods/portforward",
-            portforward.VERBS,
-            namespace=CONTROL_PLANE_NAMESPACE,
-        ),
+        *asking_istiod.PERMISSIONS,
         Permission(Side.REMOTE, services.RESOURCE, group=services.GROUP),
         Permission(Side.REMOTE, "namespaces"),
     ),

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot.checks import asking_istiod
 from extcp_bot.checks.model import (
-    CONTROL_PLANE_NAMESPACE,
     Observation,
     Permission,
     Problem,
@@ -19,7 +19,6 @@ from extcp_bot.checks.model import (
     healthy,
     unknown,
 )
-from extcp_bot.kube import portforward
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.live import connections, istiod, proxies
 
@@ -123,13 +122,7 @@ class _Seen:
     severity=Severity.ERROR,
     permissions=(
         Permission(Side.REMOTE, "pods"),
-        Permission(Side.EXTERNAL, "pods", namespace=CONTROL_PLANE_NAMESPACE),
-        Permission(
-            Side.EXTERNAL,
-            "pods/portforward",
-            portforward.VERBS,
-            namespace=CONTROL_PLANE_NAMESPACE,
-        ),
+        *asking_istiod.PERMISSIONS,
     ),
     problems=(IMAGE_AUTO, NOT_READY, NOT_CONNECTED, WRONG_CLUSTER, TWICE, REJECTS, BEHIND),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from extcp_bot.checks import parts
+from extcp_bot.checks import asking_istiod, parts
 from extcp_bot.checks.model import (
     CONTROL_PLANE_NAMESPACE,
     Observation,
@@ -20,7 +20,6 @@ from extcp_bot.checks.model import (
     unknown,
 )
 from extcp_bot.checks.remedies import RESTORE, RESTORE_COMMAND, RESTORE_EXTERNAL_COMMAND
-from extcp_bot.kube import portforward
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.live import certificates, istiod, mesh_config, mesh_root, roots, signer
 from extcp_gitops.inventory.model import CAType
@@ -151,13 +150,7 @@ def _config_map(side: Side, name: str) -> Permission:
         Permission(
             Side.EXTERNAL, "secrets", namespace=CONTROL_PLANE_NAMESPACE, names=(PLUGGED_IN,)
         ),
-        Permission(Side.EXTERNAL, "pods", namespace=CONTROL_PLANE_NAMESPACE),
-        Permission(
-            Side.EXTERNAL,
-            "pods/portforward",
-            portforward.VERBS,
-            namespace=CONTROL_PLANE_NAMESPACE,
-        ),
+        *asking_istiod.PERMISSIONS,
     ),
     problems=(
         ANOTHER_ROOT,

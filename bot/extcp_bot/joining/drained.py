@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot.checks import asking_istiod
 from extcp_bot.checks.model import (
-    CONTROL_PLANE_NAMESPACE,
     Check,
     Observation,
     Permission,
@@ -20,7 +20,6 @@ from extcp_bot.checks.model import (
     healthy,
     unknown,
 )
-from extcp_bot.kube import portforward
 from extcp_bot.live import connections, istiod, namespaces, proxies, registry
 
 if TYPE_CHECKING:
@@ -37,12 +36,6 @@ _DRAIN: Final = (
 _PODS: Final = (
     "kubectl --context {context} get pods --all-namespaces "
     "--selector service.istio.io/canonical-name"
-)
-_REPLICAS: Final = (
-    Permission(Side.EXTERNAL, "pods", namespace=CONTROL_PLANE_NAMESPACE),
-    Permission(
-        Side.EXTERNAL, "pods/portforward", portforward.VERBS, namespace=CONTROL_PLANE_NAMESPACE
-    ),
 )
 
 CONFIG_CLUSTER = Problem(
@@ -204,7 +197,7 @@ CONNECTIONS: Final = Check(
     "Are proxies of the cluster connected to istiod?",
     Scope.REMOTE,
     Severity.ERROR,
-    _REPLICAS,
+    asking_istiod.PERMISSIONS,
     (CONNECTED,),
     _connections,
 )
@@ -214,7 +207,7 @@ ADDRESSES: Final = Check(
     "Are requests sent to addresses of the cluster?",
     Scope.REMOTE,
     Severity.ERROR,
-    (*_REPLICAS, Permission(Side.REMOTE, "namespaces")),
+    (*asking_istiod.PERMISSIONS, Permission(Side.REMOTE, "namespaces")),
     (ONLY_THERE, ALSO_THERE),
     _addresses,
 )
