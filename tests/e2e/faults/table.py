@@ -34,6 +34,7 @@ LONGEST = 160
 FINE = {"SYNCED", "IGNORED"}
 # The columns that say something else of a proxy.
 OTHERS = {"NAME", "CLUSTER", "ISTIOD", "VERSION"}
+FIRST = "NAME "
 _COLUMNS = re.compile(r" {2,}")
 _AGE = re.compile(r" \(.*\)$")
 _CLOCK = re.compile(r"^\d{4}-\d\d-\d\dT\S+\s+")
@@ -114,7 +115,11 @@ def _messages(stage: Stage, plane: ControlPlane) -> set[Message]:
         *("analyze", "--all-namespaces", "--output=json", f"--context={plane.config.name}"),
         *(f"--remote-contexts={cluster.name}" for cluster in (stage.external, *remotes)),
     )
-    return {(each["code"], each.get("origin", "")) for each in json.loads(said) or []}
+    try:
+        messages = json.loads(said) or []
+    except ValueError:
+        raise TestbedError(f"says: {said.strip()[:LONGEST]}") from None
+    return {(each["code"], each.get("origin", "")) for each in messages}
 
 
 def _istioctl(stage: Stage, plane: ControlPlane, *arguments: str) -> str:
@@ -148,8 +153,17 @@ def _in_words(ask: Callable[[], str]) -> str:
 
 
 def _rows(text: str) -> list[Mapping[str, str]]:
-    """The rows of a table by the column in which each word begins; cells may be empty."""
-    heads, *lines = text.splitlines() or [""]
+    """The rows of a table by the column in which each word begins; cells may be empty.
+
+    Raises:
+        TestbedError: It is no table; with its words.
+    """
+    lines = text.strip().splitlines()
+    # It may have something to say before the table.
+    begin = next((i for i, line in enumerate(lines) if line.startswith(FIRST)), None)
+    if begin is None:
+        raise TestbedError(f"says: {_CLOCK.sub('', lines[-1])[:LONGEST]}" if lines else NOTHING)
+    heads, *lines = lines[begin:]
     begins = [(heads.index(head), head) for head in _COLUMNS.split(heads.strip()) if head]
     ends = [*(begin for begin, _ in begins[1:]), None]
     return [

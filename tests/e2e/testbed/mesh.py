@@ -26,6 +26,7 @@ PLANE = "external-istiod"
 ADDRESS = "istiod.example.com"
 TLS_SECRET = "istiod-tls"  # noqa: S105 - the name of a Secret
 CLUSTER_SECONDS = 180
+ISTIOD_SECONDS = 90
 
 # Stock Envoy lacks the filter istio.stats (the other two are switched off in node/images.py).
 TELEMETRY: Object = {
@@ -106,6 +107,26 @@ class ControlPlane:
         """Names of the running istiod Pods."""
         pods = self.external.pods(self.namespace, "app=istiod")
         return [pod["metadata"]["name"] for pod in pods]
+
+    def restart(self) -> None:
+        """Have new Pods of istiod take the place of those that run, and wait until they have."""
+        self.external.kubectl(
+            *("rollout", "restart", "deployment/istiod", f"--namespace={self.namespace}")
+        )
+        self.wait_rolled_out()
+
+    def wait_rolled_out(self) -> None:
+        """Wait until istiod is ready, and no Pod of it is on its way out."""
+        namespace = self.namespace
+        self.external.wait_available(namespace, "istiod", ISTIOD_SECONDS)
+        wait_for(
+            f"the last istiod in {namespace} is gone",
+            lambda: (
+                len(self.external.api.list("v1/pods", namespace, "labelSelector=app=istiod"))
+                == len(self.istiods())
+            ),
+            ISTIOD_SECONDS,
+        )
 
     def debug(self, path: str) -> object:
         """What istiod's debug interface says."""
