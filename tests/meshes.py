@@ -72,9 +72,9 @@ def replaced(text: str, old: str, new: str) -> str:
 
 
 @functools.cache
-def certificate(name: str = "Test Root") -> str:
-    """A self-signed certificate in PEM."""
-    return _pair(name)[0]
+def certificate(name: str = "Test Root", days: int = 3650) -> str:
+    """A self-signed certificate in PEM, valid for so long from the first day of 2026."""
+    return _pair(name, days)[0]
 
 
 @functools.cache
@@ -83,7 +83,7 @@ def private_key() -> str:
     return _pair("Lost")[1]
 
 
-def _pair(name: str) -> tuple[str, str]:
+def _pair(name: str, days: int = 3650) -> tuple[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -94,7 +94,7 @@ def _pair(name: str) -> tuple[str, str]:
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=3650))
+        .not_valid_after(now + timedelta(days=days))
         .sign(key, hashes.SHA256())
     )
     pem = built.public_bytes(Encoding.PEM).decode()

@@ -139,7 +139,7 @@ async def _root_again(clusters: Clusters, marker: Marker, found: Found) -> None:
     except CannotLookError as error:
         found.add(kinds.same_pin(marker), _given(blind(clusters, error)))
         return
-    if not root or pem.problem(root) or kinds.pins_another(marker, root):
+    if not root or _unfit(clusters, root) or kinds.pins_another(marker, root):
         why = (
             f"{name} does not publish the root any more that is to be pinned here; find out why, "
             f"and close this, or have the new one pinned: extcp-bot propose --pin-root {name}"
@@ -186,7 +186,7 @@ async def by_hand(clusters: Clusters, asked: Asked, passes: int) -> Found:
     for name in asked.pin:
         plane = author.known_control_plane(clusters.inventory, name)
         root = await clusters.root(plane)
-        if problem := pem.problem(root):
+        if problem := _unfit(clusters, root):
             raise ExtcpError.of(*problem)
         proposal = kinds.pin_root(plane, root, by_hand=True)
         found.add(proposal, _same_root(clusters, plane, root))
@@ -246,9 +246,11 @@ async def _roots(clusters: Clusters, found: Found) -> None:
             if known is None:
                 found.troubles.append(clean(f"root of {plane.name}: {error.why}"))
             continue
-        if not root or pem.problem(root):
+        if not root:
             continue
-        if known is None:
+        if problem := _unfit(clusters, root):
+            found.troubles.append(clean(f"root of {plane.name}: {problem[1]}"))
+        elif known is None:
             found.add(kinds.pin_root(plane.name, root), _same_root(clusters, plane.name, root))
         elif pem.normalise(known) not in pem.normalise(root):
             found.warnings.append(
@@ -256,6 +258,11 @@ async def _roots(clusters: Clusters, found: Found) -> None:
                 f"why; nothing follows until a person runs: extcp-bot propose --pin-root "
                 f"{plane.name}"
             )
+
+
+def _unfit(clusters: Clusters, root: str) -> tuple[str, str, str] | None:
+    """Why a root is none to pin, as ``extcp-gitops control-plane pin-root`` would say it."""
+    return pem.problem(root) or pem.root_problem(root, clusters.fleet.now())
 
 
 def _addition(clusters: Clusters, candidate: Candidate) -> Gather:

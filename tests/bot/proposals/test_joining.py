@@ -376,10 +376,18 @@ def test_a_pin_that_somebody_else_made_is_withdrawn(desk: Desk) -> None:
     quiet(desk)
 
 
-def test_a_root_that_is_none_is_refused(desk: Desk) -> None:
-    desk.script.roots = {PLANE: "no certificate"}
-    assert desk.reconcile().rows == []
-    with pytest.raises(ExtcpError, match="EXTCP-I021"):
+@pytest.mark.parametrize(
+    ("root", "code"),
+    [("no certificate", "EXTCP-I021"), (meshes.certificate(days=1), "EXTCP-I032")],
+    ids=["text", "expired"],
+)
+def test_a_root_that_is_none_is_refused(desk: Desk, root: str, code: str) -> None:
+    desk.script.roots = {PLANE: root}
+    outcome = desk.reconcile()
+    assert outcome.rows == []
+    (trouble,) = outcome.troubles
+    assert f"root of {PLANE}: " in trouble
+    with pytest.raises(ExtcpError, match=code):
         desk.reconcile(asked=PIN)
 
 
