@@ -64,6 +64,12 @@ def test_output_that_cannot_be_written_is_one_error(end: str, reason: str) -> No
     assert second.startswith("    ")
 
 
+def test_an_input_that_is_closed_is_an_empty_one(tmp_path: Path) -> None:
+    done = _shell(f"{PYTHON} -m extcp_gitops init {tmp_path / 'mesh'} --mesh-id mesh1 <&-")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--address" in done.stderr
+
+
 def test_a_stream_that_somebody_else_has_put_there_stays() -> None:
     before = (sys.stdout, sys.stderr)
     output.prepare()

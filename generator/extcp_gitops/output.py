@@ -1,4 +1,4 @@
-"""The two streams of the process, so that no reader and no disk can spoil what a command does.
+"""The streams of the process, so that no reader and no disk can spoil what a command does.
 
 A reader that has seen enough (``| head -1``) takes nothing from the verdict of a command, nor from
 its work; what cannot be written for another reason is an error for a person, and no bug.
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 def prepare() -> None:
     """Put streams that fail as described in place of the interpreter's own.
 
+    Standard input that is closed (``<&-``) becomes an empty one, so that no file gets its number.
     Streams that somebody has put there before, such as a test, stay.
     """
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - as long as the process lives
     if sys.stdout is sys.__stdout__:
         sys.stdout = _Closed() if sys.stdout is None else _over(_Data, sys.stdout)
     if sys.stderr is sys.__stderr__:

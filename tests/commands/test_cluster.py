@@ -40,6 +40,12 @@ def test_all_that_can_be_said_of_a_cluster(extcp: Command, root: Path) -> None:
     assert cluster.destination.server == "https://x.example.com"
 
 
+def test_an_empty_server_is_not_taken_for_none(extcp: Command, root: Path) -> None:
+    assert extcp("-C", root, "cluster", "add", "--server", "") == 1
+    assert "EXTCP-I004 argocd.server" in extcp.err
+    assert not (root / "clusters/remote-cluster-3").exists()
+
+
 def test_a_name_whose_directory_is_there_is_not_chosen(extcp: Command, root: Path) -> None:
     (root / "clusters/remote-cluster-3/custom").mkdir(parents=True)
     assert extcp("-C", root, "cluster", "add", "--output", "json") == 0

@@ -47,7 +47,6 @@ Examples:
 @click.option(
     "--server",
     metavar="URL",
-    default="",
     help="Where istiod reaches the cluster's API server, with a single --cluster. By default what "
     "is there, else Argo CD's destination, else where the bot reaches it.",
 )
@@ -77,7 +76,7 @@ def deliver(
     context: Context,
     *,
     plan: Plan,
-    server: str,
+    server: str | None,
     wait: float,
     overwrite: bool,
     renew: bool,
@@ -97,7 +96,7 @@ def deliver(
     from extcp_bot.commands.delivering import Delivering  # noqa: PLC0415 - not for --help
     from extcp_bot.credentials.deliver import Wish  # noqa: PLC0415
 
-    if server and len(plan.clusters) != 1:
+    if server is not None and len(plan.clusters) != 1:
         raise click.UsageError("--server is for a single --cluster.")
     wish = Wish(server, overwrite, renew, frozenset(forced), wait)
     return Delivering(context, plan, output_format, dry_run=dry_run).deliver(wish)
@@ -204,7 +203,7 @@ Examples:
     default="",
     help="sops: for whom, where .sops.yaml does not say it.",
 )
-@click.option("--server", metavar="URL", default="", help="As for deliver.")
+@click.option("--server", metavar="URL", help="As for deliver.")
 @click.option(
     "--wait",
     type=click.FloatRange(0, 3600),
@@ -225,7 +224,7 @@ def document(
     store_property: str,
     certificate: Path | None,
     age: str,
-    server: str,
+    server: str | None,
     wait: float,
     how: Writing,
 ) -> None:

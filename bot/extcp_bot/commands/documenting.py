@@ -39,7 +39,7 @@ class Wish:
         store: For a reference.
         certificate: PEM of the controller's, for an encrypted form.
         recipients: Of age, for SOPS; empty for what ``.sops.yaml`` says.
-        server: Where istiod reaches the API server; empty for what is known.
+        server: Where istiod reaches the API server; None for what is known.
         seconds: How long to wait for the token.
     """
 
@@ -48,7 +48,7 @@ class Wish:
     store: Store
     certificate: bytes
     recipients: str
-    server: str
+    server: str | None
     seconds: float
 
 

@@ -43,14 +43,14 @@ class Wish:
     """What a person may ask of a delivery.
 
     Attributes:
-        server: The API server's URL as istiod reaches it; empty for what is there, or known.
+        server: The API server's URL as istiod reaches it; None for what is there, or known.
         overwrite: Also a Secret of the usual name that does not look like a remote secret.
         renew: Take it away and make it anew, so that istiod looks at the namespace once more.
         forced: Releases of Istio to be trusted although the table of releases warns of them.
         seconds: How long to wait for the token.
     """
 
-    server: str = ""
+    server: str | None = None
     overwrite: bool = False
     renew: bool = False
     forced: frozenset[str] = field(default_factory=frozenset)
@@ -130,7 +130,7 @@ class _Delivering:
     def _server(self, held: Held | None) -> Server:
         """What is asked for, else what istiod uses already, else what is known of the cluster."""
         access = held.access if held else None
-        if self._wish.server or access is None or identity.is_local(access):
+        if self._wish.server is not None or access is None or identity.is_local(access):
             return remote_secret.server_of(self._target, self._wish.server)
         return Server(access.server, access.tls_server_name or "")
 

@@ -50,7 +50,7 @@ def key_of(target: Target) -> str:
     return credentials.CONFIG_KEY if target.is_config else target.cluster.name
 
 
-async def make(target: Target, *, server: str = "", seconds: float = 0.0) -> RemoteSecret:
+async def make(target: Target, *, server: str | None = None, seconds: float = 0.0) -> RemoteSecret:
     """The remote secret with the token of the Secret that the repository makes.
 
     Args:
@@ -101,19 +101,19 @@ def of_token(target: Target, token: TokenSecret, server: Server) -> RemoteSecret
     )
 
 
-def server_of(target: Target, asked: str = "") -> Server:
+def server_of(target: Target, asked: str | None = None) -> Server:
     """The API server as istiod reaches it.
 
     Args:
         target: A remote cluster.
-        asked: What a person says it is; empty for what is known of the cluster.
+        asked: What a person says it is; None for what is known of the cluster.
 
     Raises:
         HeldError: It is one that only its own machine reaches, or no https URL.
         CannotLookError: Nobody said how to reach the cluster.
     """
     destination = target.cluster.destination.server
-    if asked:
+    if asked is not None:
         found = Server(asked.rstrip("/"))
     elif destination is not None and destination.rstrip("/") != IN_CLUSTER:
         found = Server(destination.rstrip("/"))

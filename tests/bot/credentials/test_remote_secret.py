@@ -31,11 +31,11 @@ def mesh() -> Iterator[Ready]:
         yield made
 
 
-def make(mesh: Ready, cluster: str = SECOND, server: str = "") -> RemoteSecret:
+def make(mesh: Ready, cluster: str = SECOND, server: str | None = None) -> RemoteSecret:
     return asyncio.run(remote_secret.make(mesh.target(cluster), server=server))
 
 
-def held(mesh: Ready, cluster: str = SECOND, server: str = "") -> HeldError:
+def held(mesh: Ready, cluster: str = SECOND, server: str | None = None) -> HeldError:
     with pytest.raises(HeldError) as error:
         make(mesh, cluster, server)
     return error.value
@@ -109,7 +109,9 @@ def test_an_address_of_its_own_machine_is_refused(mesh: Ready, server: str) -> N
     assert "--server" in error.remedy
 
 
-@pytest.mark.parametrize("server", ["http://10.0.0.1", "10.0.0.1", "https://me@10.0.0.1", "x y"])
+@pytest.mark.parametrize(
+    "server", ["", "http://10.0.0.1", "10.0.0.1", "https://me@10.0.0.1", "x y"]
+)
 def test_what_is_no_address_is_refused(mesh: Ready, server: str) -> None:
     assert held(mesh, server=server).outcome is Outcome.REFUSED
 
