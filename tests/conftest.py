@@ -151,11 +151,56 @@ def kustomize() -> Path:
     return _require(path, name, variable)
 
 
+@pytest.fixture
+def kustomize_on_path(kustomize: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put kustomize on PATH."""
+    from tests import repositories  # noqa: PLC0415 - tests of the lazy imports come first
+
+    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Path:
     """A real headless Chromium, or Chrome."""
     name, variable = "chromium", "EXTCP_CHROMIUM"
     return _require(_part(name, variable), name, variable)
+
+
+# All tests share the meshes that follow: one that changes something changes a copy.
+
+
+@pytest.fixture(scope="session")
+def generated_mesh(
+    tmp_path_factory: pytest.TempPathFactory, istioctl_path: Path, render_cache: Path
+) -> Path:
+    """The mesh of ``meshes.mesh()``, generated and not in Git."""
+    from tests import meshes, repositories  # noqa: PLC0415 - tests of the lazy imports come first
+
+    root = tmp_path_factory.mktemp("generated-mesh")
+    repositories.create(root, meshes.mesh(), istioctl_path, render_cache)
+    return root
+
+
+@pytest.fixture(scope="session")
+def committed_mesh(tmp_path_factory: pytest.TempPathFactory, generated_mesh: Path) -> Path:
+    """The same mesh, committed."""
+    from tests import repositories  # noqa: PLC0415 - tests of the lazy imports come first
+
+    root = shutil.copytree(generated_mesh, tmp_path_factory.mktemp("committed-mesh") / "root")
+    repositories.commit(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def host_name_mesh(
+    tmp_path_factory: pytest.TempPathFactory, istioctl_path: Path, render_cache: Path
+) -> Path:
+    """The mesh of ``repositories.host_name()``, generated and not in Git."""
+    from tests import repositories  # noqa: PLC0415 - tests of the lazy imports come first
+
+    root = tmp_path_factory.mktemp("host-name-mesh")
+    repositories.create(root, repositories.host_name(), istioctl_path, render_cache)
+    return root
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

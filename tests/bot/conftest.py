@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import repositories
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -33,12 +31,12 @@ def repository(
 
 @pytest.fixture
 def healthy_mesh(
-    repository: Generated, kustomize: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Generated,
+    kustomize_on_path: None,  # noqa: ARG001 - on PATH
 ) -> Iterator[World]:
     """A whole simulated mesh on which every check is healthy; see ``tests/bot/healthy.py``."""
     from tests.bot.healthy import healthy  # noqa: PLC0415 - few tests want it
 
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
     with healthy(repository) as mesh:
         yield mesh
 

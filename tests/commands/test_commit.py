@@ -21,21 +21,13 @@ FIRST = "clusters/remote-cluster-1"
 SECOND = "clusters/remote-cluster-2"
 COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
 
-
-@pytest.fixture(scope="module")
-def generated(
-    tmp_path_factory: pytest.TempPathFactory, istioctl_path: Path, render_cache: Path
-) -> Path:
-    root = tmp_path_factory.mktemp("generated")
-    repositories.create(root, meshes.mesh(), istioctl_path, render_cache)
-    return root
+pytestmark = pytest.mark.usefixtures("kustomize_on_path")
 
 
 @pytest.fixture
-def root(generated: Path, tmp_path: Path, kustomize: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(generated_mesh: Path, tmp_path: Path) -> Path:
     """A mesh that is committed, in a repository with something else."""
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
-    root = shutil.copytree(generated, tmp_path / "mesh")
+    root = shutil.copytree(generated_mesh, tmp_path / "mesh")
     write(root, {"notes.txt": "mine\n", ".gitignore": "*.bak\n"})
     repositories.commit(root)
     write(root, {"notes.txt": "mine, and not done\n"})
@@ -108,9 +100,9 @@ def test_generate_commits_that_a_cluster_is_gone(extcp: Command, root: Path) -> 
 
 
 def test_generate_commits_a_mesh_before_there_is_any_commit(
-    extcp: Command, generated: Path, root: Path
+    extcp: Command, generated_mesh: Path, root: Path
 ) -> None:
-    new = shutil.copytree(generated, root.parent / "new")
+    new = shutil.copytree(generated_mesh, root.parent / "new")
     write(new, {"notes.txt": "mine\n", "gone.txt": "mine\n"})
     git(new, "init", "--quiet", "--initial-branch=main")
     git(new, "add", "gone.txt")

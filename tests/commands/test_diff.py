@@ -17,21 +17,12 @@ if TYPE_CHECKING:
 
 REMOTE = "clusters/remote-cluster-2"
 
-
-@pytest.fixture(scope="module")
-def committed(
-    tmp_path_factory: pytest.TempPathFactory, istioctl_path: Path, render_cache: Path
-) -> Path:
-    root = tmp_path_factory.mktemp("committed")
-    repositories.create(root, meshes.mesh(), istioctl_path, render_cache)
-    repositories.commit(root)
-    return root
+pytestmark = pytest.mark.usefixtures("kustomize_on_path")
 
 
 @pytest.fixture
-def root(committed: Path, tmp_path: Path, kustomize: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
-    return shutil.copytree(committed, tmp_path / "root")
+def root(committed_mesh: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(committed_mesh, tmp_path / "root")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import meshes, repositories
+from tests import meshes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,20 +15,12 @@ if TYPE_CHECKING:
 
 REMOTE = "clusters/remote-cluster-2"
 
-
-@pytest.fixture(scope="module")
-def generated(
-    tmp_path_factory: pytest.TempPathFactory, istioctl_path: Path, render_cache: Path
-) -> Path:
-    root = tmp_path_factory.mktemp("generated")
-    repositories.create(root, repositories.host_name(), istioctl_path, render_cache)
-    return root
+pytestmark = pytest.mark.usefixtures("kustomize_on_path")
 
 
 @pytest.fixture
-def root(generated: Path, tmp_path: Path, kustomize: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
-    return shutil.copytree(generated, tmp_path / "root")
+def root(host_name_mesh: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(host_name_mesh, tmp_path / "root")
 
 
 def test_a_valid_repository(extcp: Command, root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Two repositories, generated and built once for all tests of ``verify``."""
+"""Three repositories, generated and built once for all tests of ``verify``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def host_name(
-    tmp_path_factory: pytest.TempPathFactory,
-    istioctl_path: Path,
-    kustomize: Path,
-    render_cache: Path,
-) -> Scene:
+def host_name(host_name_mesh: Path, kustomize: Path) -> Scene:
     """The variant for production, with everything in it."""
-    root = tmp_path_factory.mktemp("host-name")
-    repositories.create(root, repositories.host_name(), istioctl_path, render_cache)
-    return Scene.of(root, kustomize)
+    return Scene.of(host_name_mesh, kustomize)
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +43,3 @@ def with_bot(
     root = tmp_path_factory.mktemp("with-bot")
     repositories.create(root, repositories.with_bot(), istioctl_path, render_cache)
     return Scene.of(root, kustomize)
-
-
-@pytest.fixture
-def tools(tmp_path: Path, kustomize: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put kustomize on PATH."""
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))

@@ -28,7 +28,7 @@ def write(root: Path, directory: str, resource: str = "x.yaml", text: str = "") 
         (root / directory / "x.yaml").write_text(text)
 
 
-@pytest.mark.usefixtures("tools")
+@pytest.mark.usefixtures("kustomize_on_path")
 def test_kustomize_is_found_on_path(kustomize: Path) -> None:
     command = build.find().command
     assert command[0].endswith("/kustomize")

@@ -32,7 +32,11 @@ def root(host_name: Scene, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(root: Path, istioctl_path: Path, tools: None) -> Callable[..., Report]:  # noqa: ARG001
+def run(
+    root: Path,
+    istioctl_path: Path,
+    kustomize_on_path: None,  # noqa: ARG001 - on PATH
+) -> Callable[..., Report]:
     return lambda *names: validate(root, Options(istioctl=istioctl_path), names)
 
 
@@ -195,12 +199,9 @@ def test_without_kustomize_the_rest_is_checked_and_it_is_no_success(
     assert report.exit_code is ExitCode.FINDINGS
 
 
+@pytest.mark.usefixtures("kustomize_on_path")
 def test_without_istioctl_the_rest_is_checked_and_it_is_no_success(
-    root: Path,
-    empty_cache: Path,
-    tools: None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    root: Path, empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("EXTCP_ISTIO_RELEASES", "https://127.0.0.1:1/nowhere")
@@ -210,9 +211,9 @@ def test_without_istioctl_the_rest_is_checked_and_it_is_no_success(
     assert {finding.code[:7] for finding in report.unknown} == {"EXTCP-T"}
     assert report.exit_code is ExitCode.COULD_NOT_TELL
     assert empty_cache.is_dir()
-    assert tools is None
 
 
+@pytest.mark.usefixtures("kustomize_on_path")
 @settings(
     max_examples=4,
     derandomize=True,  # so that the render cache knows them the next time
@@ -224,7 +225,6 @@ def test_every_generated_inventory_is_valid(
     inventory: Inventory,
     istioctl_path: Path,
     istioctl_other: Path,
-    tools: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     root = tmp_path_factory.mktemp("inventory")
@@ -239,5 +239,5 @@ def test_every_generated_inventory_is_valid(
             (custom / "kustomization.yaml").write_text(RESOURCE)
             (custom / "x.yaml").write_text(CONFIG_MAP)
     report = check_objects(root, inventory, inventory.clusters)
-    assert (report.findings, report.unknown) == ((), ()), tools
+    assert (report.findings, report.unknown) == ((), ())
     assert report.counts.clusters == len(inventory.clusters)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import repositories
 from tests.bot import reachable
 from tests.bot.fleets import World, world
 
@@ -66,7 +65,7 @@ def acting(  # noqa: PLR0917 - fixtures
     gitea: Gitea,
     tmp_path: Path,
     istioctl_path: Path,
-    kustomize: Path,
+    kustomize_on_path: None,  # noqa: ARG001 - on PATH
     render_cache: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -76,7 +75,6 @@ def acting(  # noqa: PLR0917 - fixtures
     from tests.bot.proposals import desk  # noqa: PLC0415
 
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https")
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
     monkeypatch.setenv("EXTCP_ISTIOCTL", str(istioctl_path))
     monkeypatch.setenv("EXTCP_FORGE_TOKEN", gitea.bot.token)
     made = desk.begin(tmp_path / "mesh", gitea.repository(), istioctl_path, render_cache)

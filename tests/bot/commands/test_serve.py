@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 import urllib3
 
-from tests import repositories
 from tests.bot import reachable
 from tests.bot.apiserver import TOKEN
 from tests.bot.fleets import EXTERNAL
@@ -67,15 +66,12 @@ def test_outside_of_a_repository_it_says_so(bot: Bot) -> None:
 
 @pytest.fixture
 def _programs(
-    kustomize: Path, istioctl_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kustomize_on_path: None,  # noqa: ARG001 - on PATH
+    istioctl_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    search_path = repositories.search_path(tmp_path / "bin", kustomize=kustomize)
-    for name, value in (
-        ("PATH", search_path),
-        ("EXTCP_ISTIOCTL", str(istioctl_path)),
-        ("GIT_ALLOW_PROTOCOL", "https"),
-    ):
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("EXTCP_ISTIOCTL", str(istioctl_path))
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https")
 
 
 @pytest.fixture

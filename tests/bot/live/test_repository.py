@@ -99,11 +99,8 @@ def test_what_has_changed_is_told_by_directory(fleet: Fleet) -> None:
     assert of(repository.changed(again(fleet), "0" * 40, before)) is None
 
 
-def test_a_commit_is_built_and_not_the_working_tree(
-    fleet: Fleet, tmp_path: Path, kustomize: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
-
+@pytest.mark.usefixtures("kustomize_on_path")
+def test_a_commit_is_built_and_not_the_working_tree(fleet: Fleet) -> None:
     async def names(fleet: Fleet) -> list[str]:
         tree = await repository.main(fleet)
         built = await repository.build(fleet, tree, DIRECTORY)
@@ -118,10 +115,8 @@ def test_a_commit_is_built_and_not_the_working_tree(
     assert of(names(again(fleet))) == ["b"]
 
 
-def test_what_kustomize_refuses_cannot_be_looked_at(
-    fleet: Fleet, tmp_path: Path, kustomize: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
+@pytest.mark.usefixtures("kustomize_on_path")
+def test_what_kustomize_refuses_cannot_be_looked_at(fleet: Fleet) -> None:
     write(fleet.root, {"istio/base/kustomization.yaml": "resources: [missing.yaml]\n"})
 
     async def build() -> None:

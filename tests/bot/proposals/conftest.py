@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import repositories
 from tests.bot.proposals import desk as desks
 from tests.bot.proposals.scene import Scene
 
@@ -18,9 +17,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def programs(kustomize: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def programs(
+    kustomize_on_path: None,  # noqa: ARG001 - on PATH
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "https")
-    monkeypatch.setenv("PATH", repositories.search_path(tmp_path / "bin", kustomize=kustomize))
 
 
 @pytest.fixture

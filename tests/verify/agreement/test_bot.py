@@ -120,7 +120,7 @@ def test_what_is_missing_is_found(with_bot: Scene, kind: str) -> None:
     assert check_its_argocd(with_bot, without(with_bot.built[ARGOCD], kind, BOT))
 
 
-@pytest.mark.usefixtures("tools")
+@pytest.mark.usefixtures("kustomize_on_path")
 def test_all_of_it_is_valid(
     with_bot: Scene, istioctl_path: Path, render_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +130,7 @@ def test_all_of_it_is_valid(
     assert report.unknown == ()
 
 
-@pytest.mark.usefixtures("tools")
+@pytest.mark.usefixtures("kustomize_on_path")
 def test_an_object_that_its_project_does_not_allow_is_found(
     with_bot: Scene, tmp_path: Path
 ) -> None:

@@ -82,7 +82,11 @@ def write(root: Path, istioctl_path: Path) -> Callable[..., tuple[str, ...]]:
 
 
 @pytest.fixture
-def found(root: Path, istioctl_path: Path, tools: None) -> Callable[[], list[str]]:  # noqa: ARG001
+def found(
+    root: Path,
+    istioctl_path: Path,
+    kustomize_on_path: None,  # noqa: ARG001 - on PATH
+) -> Callable[[], list[str]]:
     def run() -> list[str]:
         report: Report = validate(root, Options(istioctl=istioctl_path), [REMOTE])
         return [str(each) for each in report.findings if each.severity is Severity.ERROR]
