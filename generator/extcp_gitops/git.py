@@ -11,7 +11,7 @@ import re
 import shlex
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extcp_gitops import gitcommand
@@ -21,7 +21,7 @@ from extcp_gitops.githistory import DIFF, History, checked_path
 from extcp_gitops.giturl import check_branch_name, check_ref_name, parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 _STAGE = ("update-index", "-z", "--add", "--remove", "--stdin")
 _UNFINISHED = {
@@ -276,19 +276,6 @@ class Repository(History):
             return self.changed_paths("HEAD")
         listed = self._git("ls-files", "--cached", "--others", "--exclude-standard", "-z").names
         return frozenset(path for path in listed if os.path.lexists(self.root / path))
-
-    def is_clean(self, paths: Collection[str]) -> bool:
-        """Whether these files, and all files in these directories, are as they were committed."""
-        watched = frozenset(checked_path(path) for path in paths)
-        changed = {
-            *self._git(*DIFF, "--cached", "--").names,
-            *self._git(*DIFF, "--").names,
-            *self._git("ls-files", "--others", "-z").names,
-        }
-        return not any(
-            path in watched or any(str(parent) in watched for parent in PurePosixPath(path).parents)
-            for path in changed
-        )
 
 
 def require_identity(directory: Path, variables: Mapping[str, str] | None = None) -> None:

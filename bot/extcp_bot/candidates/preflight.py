@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from extcp_bot import run
 from extcp_bot.candidates import model
 from extcp_bot.candidates.checks import all_preflight_checks
-from extcp_gitops.errors import ExitCode
 
 if TYPE_CHECKING:
     from extcp_bot.candidates.model import Candidate
@@ -37,11 +36,6 @@ async def preflight(
     target = model.target(fleet, candidate, probes=may_probe)
     work = [run.Job(check, target) for check in all_preflight_checks().values()]
     return await run.run(target.fleet, work, pace)
-
-
-def is_passed(report: Report) -> bool:
-    """Whether nothing stands in the way: all was seen, and there is nothing but warnings."""
-    return report.exit_code is ExitCode.OK
 
 
 def unproven(candidate: Candidate) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from extcp_bot.forge import gitlab_answers as answers
 from extcp_bot.forge.fields import Fields, fitting, short
-from extcp_bot.forge.hub import EYES, MISSING, require_same
+from extcp_bot.forge.hub import EYES, MISSING
 from extcp_bot.forge.model import (
     LABEL_COLOR,
     LABEL_DESCRIPTION,
@@ -235,19 +235,6 @@ class GitLab:
             await self.repository()  # it is the branch that is not there
             return None
         return Fields(found, f"GET {path}").inner("commit").text("id")
-
-    async def delete_branch(self, name: str, expected: str) -> None:
-        """Delete a branch that is what it was seen to be."""
-        commit = await self.branch(name)
-        if commit is None:
-            return
-        require_same(name, commit, expected)
-        path = await self._at(f"/repository/branches/{quote(name, safe='')}")
-        try:
-            await self._http.write("DELETE", path, {})
-        except ForgeError:
-            if await self.branch(name) is not None:
-                raise
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -11,7 +11,6 @@ from extcp_bot.forge.model import (
     Comment,
     CommitState,
     CommitStatus,
-    ForgeError,
     Issue,
     PullRequest,
     PullRequestState,
@@ -238,18 +237,6 @@ class Hub(abc.ABC):
         if changed:
             await self._http.write("PATCH", await self._at(f"/issues/{number}"), changed)
 
-    async def delete_branch(self, name: str, expected: str) -> None:
-        """Delete a branch that is what it was seen to be."""
-        commit = await self.branch(name)
-        if commit is None:
-            return
-        require_same(name, commit, expected)
-        try:
-            await self._http.write("DELETE", await self._at(self._branch(name)), {})
-        except ForgeError:
-            if await self.branch(name) is not None:
-                raise
-
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.close()
@@ -298,17 +285,6 @@ class Hub(abc.ABC):
 def label_names(raw: Fields) -> frozenset[str]:
     """The names of the labels of an issue or a pull request."""
     return frozenset(each.text("name") for each in raw.objects("labels"))
-
-
-def require_same(name: str, commit: str, expected: str) -> None:
-    """Refuse to delete a branch that is another commit than the one that was seen.
-
-    Raises:
-        ForgeError: With status 409.
-    """
-    if commit != expected:
-        why = f"the branch {name} is another commit now"
-        raise ForgeError(why, "look who pushed to it", CONFLICT)
 
 
 def _comment(raw: Fields) -> Comment:

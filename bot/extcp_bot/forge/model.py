@@ -282,8 +282,5 @@ class Forge(Protocol):
     async def branch(self, name: str) -> str | None:
         """The newest commit of a branch; None where there is no such branch."""
 
-    async def delete_branch(self, name: str, expected: str) -> None:
-        """Delete a branch, if it is there; one that is another commit by now is a 409."""
-
     async def close(self) -> None:
         """Give the connections back; a later call makes new ones."""

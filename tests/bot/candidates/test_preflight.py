@@ -10,6 +10,7 @@ from extcp_bot.candidates import found, model, preflight
 from extcp_bot.candidates.checks import all_preflight_checks
 from extcp_bot.checks import all_checks
 from extcp_bot.report import markdown
+from extcp_gitops.errors import ExitCode
 from tests.bot.candidates.clusters import NAME, register
 from tests.bot.candidates.joining import PACE
 
@@ -26,7 +27,7 @@ def test_nothing_stands_in_the_way_of_a_good_candidate(joining: Preflight) -> No
     assert [(each.code, each.found) for each in report.results if each.state != "healthy"] == []
     assert {each.code for each in report.results} == set(all_preflight_checks())
     assert report.clusters == (NAME,)
-    assert preflight.is_passed(report)
+    assert report.exit_code is ExitCode.OK
 
 
 def test_a_labelled_cluster_goes_from_its_secret_to_the_report(
@@ -67,14 +68,14 @@ def test_a_dry_run_writes_nothing_and_passes_nobody(joining: Preflight) -> None:
     report = joining.report(may_probe=False)
     assert joining.joining.store.written == []
     assert {each.code for each in report.results if each.state != "healthy"} == {"EXTCP-P07"}
-    assert not preflight.is_passed(report)
+    assert report.exit_code is ExitCode.COULD_NOT_TELL
 
 
 def test_a_warning_lets_a_candidate_pass(joining: Preflight) -> None:
     joining.propose(network="network9", gateways=type(joining.candidate.cluster.gateways)())
     report = joining.report()
     assert [each.problem for each in report.results if each.problem] == ["no-gateway"]
-    assert preflight.is_passed(report)
+    assert report.exit_code is ExitCode.OK
 
 
 def test_one_that_cannot_be_a_candidate_is_not_looked_at(joining: Preflight) -> None:

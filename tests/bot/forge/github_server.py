@@ -98,7 +98,6 @@ class GitHubServer(Simulated):
         yield "GET", f"{_REPO}/commits/([0-9a-f]+)/status", self._status
         yield "POST", f"{_REPO}/statuses/([0-9a-f]+)", self._set_status
         yield "GET", f"{_REPO}/git/ref/heads/(.+)", self._branch
-        yield "DELETE", f"{_REPO}/git/refs/heads/(.+)", self._delete_branch
 
     def _app(self, request: web.Request) -> web.Response:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -305,11 +304,6 @@ class GitHubServer(Simulated):
             return self.error(404, "Not Found")
         said = {"type": "commit", "sha": self.branches[name]}
         return web.json_response({"ref": f"refs/heads/{name}", "object": said})
-
-    def _delete_branch(self, _request: web.Request, _: Json, name: str) -> web.Response:
-        if self.branches.pop(unquote(name), None) is None:
-            return self.error(422, "Reference does not exist")
-        return web.Response(status=204)
 
 
 def _said(note: Note) -> Json:

@@ -84,7 +84,6 @@ class GitLabServer(Simulated):
         yield "GET", f"{_P}/repository/commits/([0-9a-f]+)/statuses", self._statuses
         yield "POST", f"{_P}/statuses/([0-9a-f]+)", self._set_status
         yield "GET", f"{_P}/repository/branches/([^/]+)", self._branch
-        yield "DELETE", f"{_P}/repository/branches/([^/]+)", self._delete_branch
 
     def _user(self, request: web.Request, _: Json) -> web.Response:
         login = self.who(request) or ""
@@ -262,11 +261,6 @@ class GitLabServer(Simulated):
         if (name := unquote(name)) not in self.branches:
             return self.error(404, "Branch Not Found")
         return web.json_response({"name": name, "commit": {"id": self.branches[name]}})
-
-    def _delete_branch(self, _request: web.Request, _: Json, name: str) -> web.Response:
-        if self.branches.pop(unquote(name), None) is None:
-            return self.error(404, "Branch Not Found")
-        return web.Response(status=204)
 
 
 def _said(note: Note) -> Json:

@@ -118,7 +118,6 @@ def test_a_404_for_want_of_permission_is_no_missing_branch(
         for ask in (
             forge.branch(BRANCH),
             forge.may_write(PERSON),
-            forge.delete_branch(BRANCH, ""),
             forge.pull_requests(BRANCH),
             forge.issues("x"),
         ):

@@ -71,7 +71,6 @@ async def every_call(forge: Forge, commit: str) -> list[Callable[[], Awaitable[A
         lambda: forge.create_issue("t", "b", LABELS),
         lambda: forge.edit_issue(issue.number, body="x", is_open=True),
         lambda: forge.branch(BRANCH),
-        lambda: forge.delete_branch(BRANCH, commit),
     ]
 
 
