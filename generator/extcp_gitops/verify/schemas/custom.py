@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _OPEN: Final = "x-kubernetes-preserve-unknown-fields"
-_INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 
 
 class Definitions:
