@@ -103,7 +103,8 @@ async def look(target: Target) -> AsyncIterator[Observation]:
     mesh of more than 25 clusters that is done for the external cluster and for the first 25 that
     Argo CD finds out of sync, for a thousand builds take longer than all other checks together.
     While Argo CD syncs, for ten minutes at most, what is live is neither the old nor the new, and
-    is not compared. What AKS and GKE Autopilot add to the selectors of webhooks is no difference.
+    is not compared. What AKS and GKE Autopilot add to the selectors of webhooks is no difference
+    here, but it is one for Argo CD: docs/tutorial.md, step 5, says what keeps AKS from it.
 
     The main branch is what this checkout knows of it: origin's as last fetched, else the local one,
     else the working tree. User reports: argo-cd#1487, #9227, #18480, #25447.
