@@ -46,11 +46,14 @@ _VARIABLES: Final = re.compile(
     r"|CA_ADDR|(?:CA|XDS)_ROOT_CA|CA_TRUSTED_NODE_ACCOUNTS|CLUSTER_ID|EXTERNAL_ISTIOD|ISTIOD_CUSTOM_HOST|JWT_POLICY"
     r"|KUBECONFIG|LOCAL_CLUSTER_SECRET_WATCHER|PLATFORM|REVISION|SHARED_MESH_CONFIG|TRUST_DOMAIN"
 )
+_NOTHING: Final = re.compile(r"(?!)")
 _MAPS: Final = {
     "annotations": _ANNOTATIONS,
-    "includeAdditionalHeadersInCheck": re.compile(r"(?!)"),
+    "helm": _NOTHING,  # of a source of Argo CD's, where the generator writes neither
+    "includeAdditionalHeadersInCheck": _NOTHING,
+    "plugin": _NOTHING,
     "proxyMetadata": _VARIABLES,
-    "volumeAttributes": re.compile(r"(?!)"),
+    "volumeAttributes": _NOTHING,
 }
 # Variables by whose names people say that they are credentials, in logs and in what istiod is told.
 _CALLED: Final = re.compile(

@@ -67,6 +67,8 @@ def test_what_nobody_needs_goes() -> None:
         {"livenessProbe": {"exec": {"command": ["probe", f"-p{CANARY}"]}}},
         {"httpHeaders": [{"name": "X-Probe", "value": CANARY}]},
         {"volumes": [{"csi": {"volumeAttributes": {"a": CANARY}}}]},
+        {"spec": {"source": {"helm": {"values": f"greeting: {CANARY}"}}}},
+        {"spec": {"sources": [{"plugin": {"env": [{"name": "CLUSTER_ID", "value": CANARY}]}}]}},
         {"kind": "ConfigMap", "data": {"a": CANARY}},
         {"kind": "ConfigMap", "data": {"a": f"proxyMetadata: {{GREETING: {CANARY}}}"}},
         {"kind": "ConfigMap", "data": {"a": f"a: &a {CANARY}\nb: *a"}},
