@@ -30,6 +30,7 @@ ORDER = (
 )
 FAULTS = Path(__file__).resolve().parents[2] / "docs" / "faults.yaml"
 _LIVE = pytest.StashKey[list[Testbed]]()
+_EVIDENCE = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,13 +79,13 @@ def payments(mesh: Mesh) -> ControlPlane:
 
 
 @pytest.fixture(scope="session")
-def stage(mesh: Mesh, payments: ControlPlane) -> Stage:
+def stage(pytestconfig: pytest.Config, mesh: Mesh, payments: ControlPlane) -> Stage:
     """Both control planes, and the bot with its accounts in all their clusters."""
     clusters = [mesh.external, *mesh.remotes, payments.config]
     bot = Bot(mesh, clusters)
     bot.install()
     mesh.argocd.wait_synced(SYNC_SECONDS)
-    return Stage(mesh, payments, bot)
+    return Stage(mesh, payments, bot, lambda: _keep_evidence(pytestconfig))
 
 
 @pytest.fixture(scope="session")
@@ -106,10 +107,18 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep the state of the first failure, and print the lines that matter."""
     result = yield
-    live = item.config.stash.get(_LIVE, [])
-    if result.failed and live:
+    if result.failed:
+        _keep_evidence(item.config)
+        if lines := item.config.stash.get(_EVIDENCE, []):
+            result.sections.append(("testbed", "\n".join(lines)))
+            lines.clear()
+    return result
+
+
+def _keep_evidence(config: pytest.Config) -> None:
+    """Of the first failure; a fault calls this before it puts things back."""
+    live = config.stash.get(_LIVE, [])
+    if live:
         running = live.pop()
         kept = running.base.with_name("failure")
-        lines = report.collect(running, kept)
-        result.sections.append(("testbed", "\n".join([*lines, f"All of it: {kept}"])))
-    return result
+        config.stash[_EVIDENCE] = [*report.collect(running, kept), f"All of it: {kept}"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.e2e.testbed import workloads
 from tests.e2e.testbed.payments import CLUSTER, PLANE
 from tests.e2e.testbed.standard import CONFIG, SECOND
-from tests.e2e.testbed.workloads import NAMESPACE, ask, versions
+from tests.e2e.testbed.workloads import NAMESPACE, ask
 
 if TYPE_CHECKING:
     from tests.e2e.testbed.mesh import ControlPlane
@@ -27,7 +27,7 @@ def test_pods_start_behind_a_private_ca(payments: ControlPlane) -> None:
     cluster = payments.config
     workloads.deploy(cluster, "v2")
     workloads.wait_deployed(cluster, "v2", SECONDS)
-    assert set(versions(ask(cluster, count=20))) == {"v2"}
+    workloads.wait_heard([cluster], {"v2"}, SECONDS)
 
 
 def test_the_plugged_in_root_is_the_root_of_the_second_mesh_alone(

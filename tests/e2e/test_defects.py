@@ -101,7 +101,7 @@ def late(mesh: Mesh) -> Cluster:
     (cluster,) = mesh.testbed.add_clusters(LATE)
     repository = mesh.repository
     options = ["--network=network4", f"--control-plane={mesh.plane.namespace}"]
-    repository.git("switch", "--quiet", "--create", f"add-{LATE}")
+    repository.git("switch", "--quiet", "--create", f"add-{LATE}", "main")
     repository.extcp("cluster", "add", LATE, *options, "--commit")
     repository.git("push", "--quiet", "--set-upstream", "origin", f"add-{LATE}")
     built = run([part("kustomize"), "build", repository.directory / "clusters" / LATE]).stdout
@@ -134,6 +134,8 @@ def test_the_runbook_leads_out_of_the_trap(mesh: Mesh, late: Cluster) -> None:
     exported["CONFIG_CLUSTER"] = mesh.config.name
     secret = f"istio-remote-secret-{LATE}"
     mesh.external.api.delete("v1/secrets", mesh.plane.namespace, secret)
+    # Made anew at once, istiod would see one Secret that has not changed.
+    wait_for("istiod lets the cluster go", lambda: LATE not in mesh.plane.registry(), 30)
     mesh.repository.runbook.follow("Add a remote cluster", 3, 4, 5, **exported)
     assert late.api.get("v1/configmaps", "default", ROOT)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from extcp_bot.checks import all_checks
 from tests.e2e.faults import argocd, credentials, gateway, networks, servers, webhooks, workloads
 from tests.e2e.faults.model import FAULTS, says
+from tests.e2e.testbed.standard import SYNC_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +24,13 @@ SOURCES = (gateway, webhooks, credentials, workloads, networks, argocd, servers)
 @pytest.fixture(scope="module", autouse=True)
 def _nobody_mends(stage: Stage) -> Iterator[None]:
     """Argo CD is held: it would put back what a fault changes before anybody looks."""
-    stage.mesh.argocd.signal(signal.SIGSTOP)
+    argocd = stage.mesh.argocd
+    argocd.hold(SYNC_SECONDS)
     yield
-    stage.mesh.argocd.signal(signal.SIGCONT)
+    argocd.release()
+    # What it said before it was held is old; the tests after these begin with what it says now.
+    argocd.wait_looked_at(SYNC_SECONDS)
+    argocd.wait_synced(SYNC_SECONDS)
 
 
 def test_each_check_has_a_fault_of_its_own() -> None:

@@ -10,7 +10,6 @@ from tests.e2e.testbed import workloads
 from tests.e2e.testbed.mesh import ControlPlane, add_stock_envoy
 from tests.e2e.testbed.processes import wait_for
 from tests.e2e.testbed.repository import MeshRepository
-from tests.e2e.testbed.workloads import ask, versions
 
 if TYPE_CHECKING:
     from tests.e2e.testbed.standard import Mesh
@@ -77,5 +76,5 @@ def test_pods_start_and_answer(mesh: Mesh, plane: ControlPlane) -> None:
     cluster = plane.config
     workloads.deploy(cluster, "v1")
     workloads.wait_deployed(cluster, "v1", SECONDS)
-    assert set(versions(ask(cluster, count=20))) == {"v1"}
+    workloads.wait_heard([cluster], {"v1"}, SECONDS)
     mesh.argocd.wait_synced(SECONDS)

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.testbed import workloads
 from tests.e2e.testbed.processes import wait_for
 from tests.e2e.testbed.standard import CONFIG, MESH_ID, SECOND, extend, join
-from tests.e2e.testbed.workloads import NAMESPACE, Load, versions
+from tests.e2e.testbed.workloads import NAMESPACE, answers, load, versions
 
 if TYPE_CHECKING:
     from tests.e2e.testbed.kubernetes import Cluster
@@ -35,7 +35,7 @@ def names(mesh: Mesh, cluster: Cluster) -> dict[str, str]:
 
 def test_cluster_add_changes_nothing_but_the_new_directory(mesh: Mesh, third: Cluster) -> None:
     repository = mesh.repository
-    repository.git("switch", "--quiet", "--create", f"add-{THIRD}")
+    repository.git("switch", "--quiet", "--create", f"add-{THIRD}", "main")
     plane = ["--control-plane", mesh.plane.namespace]
     repository.extcp(
         "cluster", "add", THIRD, "--network=network3", "--east-west", *plane, "--commit"
@@ -49,7 +49,7 @@ def test_cluster_add_changes_nothing_but_the_new_directory(mesh: Mesh, third: Cl
 def test_the_third_cluster_joins_after_the_merge(mesh: Mesh, third: Cluster) -> None:
     mesh.argocd.refresh()
     join(mesh, third)
-    assert mesh.plane.registry() == dict.fromkeys((CONFIG, SECOND, THIRD), "synced")
+    wait_for("istiod has read all clusters", lambda: _all_synced(mesh), SECONDS)
 
 
 def test_all_three_networks_answer_callers_in_all_three(mesh: Mesh, third: Cluster) -> None:
@@ -58,24 +58,24 @@ def test_all_three_networks_answer_callers_in_all_three(mesh: Mesh, third: Clust
 
 def test_cluster_remove_leaves_the_others_serving(mesh: Mesh, third: Cluster) -> None:
     """The whole of "Remove a remote cluster", under load from both of the others."""
-    loads = [Load(c, mesh.testbed.logs / f"load.{c.name}.log") for c in mesh.remotes[:2]]
     runbook, exported = mesh.repository.runbook, names(mesh, third)
     heading = "Remove a remote cluster"
-    third.kubectl("delete", "namespace", NAMESPACE)
-    mesh.remotes.remove(third)
-    runbook.follow(heading, 1, 2, 3, 4, **exported)
-    changed = mesh.repository.merge(f"remove-{THIRD}", f"Remove {THIRD}")
-    mesh.argocd.refresh()
-    wait_for(
-        "the Applications of the removed cluster gone", lambda: not _applications(mesh), SECONDS
-    )
-    runbook.follow(heading, 5, **exported)
-    mesh.argocd.remove_cluster(third)
-    answers = [answer for load in loads for answer in load.stop()]
+    with load(mesh.remotes[:2], mesh.testbed.logs, "load") as callers:
+        third.kubectl("delete", "namespace", NAMESPACE)
+        mesh.remotes.remove(third)
+        runbook.follow(heading, 1, 2, 3, 4, **exported)
+        changed = mesh.repository.merge(f"remove-{THIRD}", f"Remove {THIRD}")
+        mesh.argocd.refresh()
+        wait_for(
+            "the Applications of the removed cluster gone", lambda: not _applications(mesh), SECONDS
+        )
+        runbook.follow(heading, 5, **exported)
+        mesh.argocd.remove_cluster(third)
 
+    heard = answers(callers)
     assert [path for path in changed if not path.startswith(f"clusters/{THIRD}/")] == []
-    assert len(answers) > 200
-    assert [answer for answer in answers if answer["status"] != 200] == []
+    assert len(heard) > 200
+    assert [answer for answer in heard if answer["status"] != 200] == []
     assert mesh.plane.registry() == {CONFIG: "synced", SECOND: "synced"}
     assert third.api.list(MUTATING) == []
     assert set(versions(workloads.ask(mesh.config, count=20))) == {"v1", "v2"}
@@ -87,6 +87,10 @@ def test_what_is_left_behind_can_be_swept_away(mesh: Mesh, third: Cluster) -> No
     assert third.api.list("networking.istio.io/v1/virtualservices") == []
     assert third.api.find("v1/namespaces", None, mesh.plane.namespace) is None
     assert third.api.find("v1/configmaps", "default", "istio-ca-root-cert") is None
+
+
+def _all_synced(mesh: Mesh) -> bool:
+    return mesh.plane.registry() == dict.fromkeys((CONFIG, SECOND, THIRD), "synced")
 
 
 def _applications(mesh: Mesh) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .model import Stage
 
 DEPLOYMENTS = "apps/v1/deployments"
-REFRESH = "argocd.argoproj.io/refresh"
+SECONDS = 60
 
 
 @fault(
@@ -39,22 +38,21 @@ def out_of_sync(stage: Stage) -> Iterator[None]:
     root, application = f"extcp-{MESH_ID}", f"{MESH_ID}.{cluster.name}"
     names = (root, application)
     before = {name: _get(argocd, name)["spec"]["syncPolicy"]["automated"] for name in names}
-    argocd.signal(signal.SIGCONT)
-    for name in names:
-        _set_automated(argocd, name, None)
-        _wait_looked_at(argocd, name)
-    change = {"metadata": {"labels": {"app": "something-else"}}}
-    cluster.api.merge(DEPLOYMENTS, stage.mesh.plane.namespace, "istio-eastwestgateway", change)
-    for name in names:
-        wait_for(f"{name} is OutOfSync", partial(_is_out_of_sync, argocd, name), 60)
+    argocd.release()
     try:
+        for name in names:
+            _set_automated(argocd, name, None)
+            argocd.wait_looked_at(SECONDS, name)
+        change = {"metadata": {"labels": {"app": "something-else"}}}
+        cluster.api.merge(DEPLOYMENTS, stage.mesh.plane.namespace, "istio-eastwestgateway", change)
+        for name in names:
+            wait_for(f"{name} is OutOfSync", partial(_is_out_of_sync, argocd, name), SECONDS)
         yield
     finally:
         # "Switch self-healing on again": Argo CD then does the rest.
         for name in reversed(names):
             _set_automated(argocd, name, before[name])
-        argocd.wait_synced(60, application, root)
-        argocd.signal(signal.SIGSTOP)
+        argocd.hold(SECONDS)
 
 
 def _get(argocd: ArgoCD, name: str) -> Object:
@@ -64,16 +62,6 @@ def _get(argocd: ArgoCD, name: str) -> Object:
 def _set_automated(argocd: ArgoCD, name: str, value: object) -> None:
     change = {"spec": {"syncPolicy": {"automated": value}}}
     argocd.home.api.merge(APPLICATIONS, NAMESPACE, name, change)
-
-
-def _wait_looked_at(argocd: ArgoCD, name: str) -> None:
-    """Wait until Argo CD has compared an Application as it is now."""
-    argocd.refresh(name)
-    wait_for(
-        f"{name} is looked at",
-        lambda: REFRESH not in (_get(argocd, name)["metadata"].get("annotations") or {}),
-        60,
-    )
 
 
 def _is_out_of_sync(argocd: ArgoCD, name: str) -> bool:

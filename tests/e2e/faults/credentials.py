@@ -159,6 +159,7 @@ def secret_with_exec(stage: Stage) -> Iterator[None]:
     "the token of a remote secret has been revoked",
     names="H06 remote-cluster-2 revoked",
     follows=("H07 remote-cluster-2 unknown",),
+    may_follow=NOBODY_LEADS,
     by_hand=True,
 )
 def token_revoked(stage: Stage) -> Iterator[None]:
@@ -218,13 +219,8 @@ def rule_removed(stage: Stage) -> Iterator[None]:
 )
 def annotation_after_the_secret(stage: Stage) -> Iterator[None]:
     namespace, cluster = stage.mesh.plane.namespace, stage.second
-
-    def annotate(value: str | None) -> None:
-        change = {"metadata": {"annotations": {ANNOTATION: value}}}
-        cluster.api.merge(NAMESPACES, None, namespace, change)
-
     secret = stage.external.api.get(SECRETS, namespace, _secret(stage))
-    annotate(None)
+    stage.change(cluster, NAMESPACES, None, namespace, _without_annotation)
     _take_away(stage)
     # As on a cluster that istiod has never led.
     for name in (ROOT, ELECTION):
@@ -236,5 +232,10 @@ def annotation_after_the_secret(stage: Stage) -> Iterator[None]:
         lambda: stage.mesh.plane.registry().get(cluster.name) == "synced",
         30,
     )
-    annotate(stage.config.name)
+    change = {"metadata": {"annotations": {ANNOTATION: stage.config.name}}}
+    cluster.api.merge(NAMESPACES, None, namespace, change)
     yield
+
+
+def _without_annotation(namespace: Object) -> None:
+    del namespace["metadata"]["annotations"][ANNOTATION]

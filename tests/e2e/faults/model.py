@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.e2e.testbed.api import url
 from tests.e2e.testbed.processes import run, wait_for
+from tests.e2e.testbed.standard import SYNC_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tests.e2e.testbed.standard import Mesh
 
 _LED = "EXTCP-H09"
-SETTLE_SECONDS = 100
+SETTLE_SECONDS = 150
 _OURS = ("resourceVersion", "uid", "creationTimestamp", "generation", "managedFields")
 _ADDRESSES = ("clusterIP", "clusterIPs")
 
@@ -35,11 +36,13 @@ class Stage:
         mesh: The standard mesh.
         payments: The second control plane, behind a private CA.
         bot: Looks at all clusters.
+        keep_evidence: Keeps the state of everything, for whoever wants to know why a test failed.
     """
 
     mesh: Mesh
     payments: ControlPlane
     bot: Bot
+    keep_evidence: Callable[[], object]
     _kept: list[tuple[Cluster, str, str | None, str, Object]] = field(default_factory=list)
     _broken: str = ""
 
@@ -100,7 +103,8 @@ class Stage:
     def wait_mended(self, fault: Fault) -> None:
         """Look until every check that named the fault is healthy again.
 
-        And until an istiod leads again, which takes 40 s where the remedy was to restart it, and
+        And until an istiod leads again, which takes 40 s, at times a minute, where the remedy was
+        to restart it, and
         the one before it is gone: istioctl asks that one too, to its last second. The others are
         looked at with the next fault, which is to be named by its own alone.
         """
@@ -137,8 +141,8 @@ class Stage:
     def mended(self) -> Iterator[None]:
         """Inside it a fault comes and goes; one that fails leaves nothing to the next.
 
-        What it has changed is put back, and istiod starts afresh: it may have met a change that it
-        never gets over (istio#59875).
+        What it has changed is put back, by Argo CD too, and istiod starts afresh: it may have met a
+        change that it never gets over (istio#59875).
 
         Raises:
             AssertionError: A fault before it failed, and the mesh is not what it was.
@@ -148,9 +152,13 @@ class Stage:
             yield
         except Exception as error:
             self._broken = repr(error)
+            self.keep_evidence()
             self.restore()
+            self.mesh.argocd.release()
             for plane in (self.mesh.plane, self.payments):
                 plane.restart()
+            self.mesh.argocd.wait_looked_at(SYNC_SECONDS)
+            self.mesh.argocd.hold(SYNC_SECONDS)
             self.wait_said(frozenset())
             self._broken = ""
             raise

@@ -12,6 +12,8 @@ from .model import fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.e2e.testbed.api import Object
+
     from .model import Stage
 
 NAMESPACES, SERVICES, MAPS = "v1/namespaces", "v1/services", "v1/configmaps"
@@ -24,8 +26,10 @@ VIRTUAL_SERVICES = "networking.istio.io/v1/virtualservices"
     follows=("H18 remote-cluster-2 drift",),
 )
 def wrong_network_label(stage: Stage) -> Iterator[None]:
-    change = {"metadata": {"labels": {"topology.istio.io/network": "network1"}}}
-    stage.second.api.merge(NAMESPACES, None, stage.mesh.plane.namespace, change)
+    def change(namespace: Object) -> None:
+        namespace["metadata"]["labels"]["topology.istio.io/network"] = "network1"
+
+    stage.change(stage.second, NAMESPACES, None, stage.mesh.plane.namespace, change)
     yield
 
 
@@ -46,8 +50,14 @@ def no_east_west_gateway(stage: Stage) -> Iterator[None]:
 def another_root(stage: Stage) -> Iterator[None]:
     # Immutable, so that istiod cannot put it right: as if another istiod wrote it all the time.
     foreign = {"data": {"root-cert.pem": Authority("Foreign Root").root}, "immutable": True}
-    stage.second.api.merge(MAPS, stage.mesh.plane.namespace, ROOT_CONFIG_MAP, foreign)
-    yield
+    api, namespace = stage.second.api, stage.mesh.plane.namespace
+    api.merge(MAPS, namespace, ROOT_CONFIG_MAP, foreign)
+    try:
+        yield
+    finally:
+        found = api.find(MAPS, namespace, ROOT_CONFIG_MAP) or {}
+        if found.get("immutable"):  # nobody can change it back
+            api.delete(MAPS, namespace, ROOT_CONFIG_MAP)
 
 
 @fault(

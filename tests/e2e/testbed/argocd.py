@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import secrets
+import signal
 import socket
 import time
 from functools import partial
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
 
 NAMESPACE = "argocd"
 APPLICATIONS = "argoproj.io/v1alpha1/applications"
+REFRESH = "argocd.argoproj.io/refresh"
 REDIS_PORT = 6379
 REPO_SERVER_PORT = 8081
 METRICS_PORT = 8082
 READY_SECONDS = 60
 REFRESH_SECONDS = 8.0
+HELD_SECONDS = 1.0
+SETTLED = ("Synced", "Healthy")
 # How often the controller looks at Git, in seconds; after a merge the tests tell it to look, as the
 # forge's webhook would.
 RESYNC = "60"
@@ -132,9 +136,42 @@ class ArgoCD:
         for process, port in zip(self.processes, ports, strict=True):
             process.wait_ready(partial(_listens, port), READY_SECONDS)
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the application controller, to hold it or to let it go on."""
-        self.processes[-1].signal(number)
+    def hold(self, seconds: float) -> None:
+        """Stop the application controller while all Applications are Synced and Healthy.
+
+        A sync may flap: Synced, and a moment later out of sync once more.
+        """
+
+        def held() -> bool:
+            self.wait_synced(seconds)
+            self._signal(signal.SIGSTOP)
+            time.sleep(HELD_SECONDS)  # what it has sent already may still arrive
+            if set(self.applications().values()) == {SETTLED}:
+                return True
+            self._signal(signal.SIGCONT)
+            return False
+
+        try:
+            wait_for("Argo CD held with all Applications Synced and Healthy", held, seconds)
+        finally:
+            self._signal(signal.SIGSTOP)
+
+    def release(self) -> None:
+        """Let the application controller go on."""
+        self._signal(signal.SIGCONT)
+
+    def wait_looked_at(self, seconds: float, *names: str) -> None:
+        """Wait until the named Applications, or all of them, were compared as they are now."""
+        self.refresh(*names)
+
+        def looked_at() -> bool:
+            return not any(
+                REFRESH in item["metadata"].get("annotations", {})
+                for item in self.home.api.list(APPLICATIONS, NAMESPACE)
+                if not names or item["metadata"]["name"] in names
+            )
+
+        wait_for(f"Applications {', '.join(names) or 'all'} looked at", looked_at, seconds)
 
     def add_cluster(self, cluster: Cluster) -> None:
         """Make a cluster known by its name, as ``argocd cluster add`` does."""
@@ -178,7 +215,7 @@ class ArgoCD:
 
     def refresh(self, *names: str) -> None:
         """Have the named Applications, or all of them, looked at now."""
-        mark = {"argocd.argoproj.io/refresh": "normal"}
+        mark = {REFRESH: "normal"}
         for name in names or self.applications():
             if self.home.api.find(APPLICATIONS, NAMESPACE, name) is None:
                 continue
@@ -194,13 +231,16 @@ class ArgoCD:
         def settled() -> bool:
             nonlocal due
             seen = self.applications()
-            unsettled = [n for n in names or seen if seen.get(n) != ("Synced", "Healthy")]
+            unsettled = [n for n in names or seen if seen.get(n) != SETTLED]
             if unsettled and time.monotonic() > due:
                 self.refresh(*unsettled)
                 due = time.monotonic() + REFRESH_SECONDS
             return bool(seen) and not unsettled
 
         wait_for(f"Applications {', '.join(names) or 'all'} Synced and Healthy", settled, seconds)
+
+    def _signal(self, number: int) -> None:
+        self.processes[-1].signal(number)
 
     def _settings(self) -> list[Object]:
         labels = {"labels": PART_OF, "namespace": NAMESPACE}

@@ -69,14 +69,14 @@ class Bot:
         results: list[Result] = said["results"]
         return results
 
-    def run(self, *arguments: str, ok: Sequence[int] = EXITS) -> str:
+    def run(self, *arguments: str, ok: Sequence[int] = EXITS, seconds: float = SECONDS) -> str:
         """What a command of the bot prints, with nothing but the bot's own rights."""
         usual, own = self._mesh.repository.environment, {"KUBECONFIG": str(self.kubeconfig)}
         return run(
             ["extcp-bot", *arguments],
             cwd=self._mesh.repository.directory,
             env={**usual, **own, **self.environment},
-            seconds=SECONDS,
+            seconds=seconds,
             ok=ok,
         ).stdout
 

@@ -107,12 +107,6 @@ class Cluster:
         self._processes[-1].wait_ready((self.directory / "ready").exists, seconds=NODE_SECONDS)
         self._process("kubelet-streams", self._streams())
 
-    def stop(self) -> None:
-        """End the cluster's processes and take its network away."""
-        for process in reversed(self._processes):
-            process.stop()
-        network.delete_node(self.network)
-
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, seconds: float = 60) -> str:
         """What ``kubectl`` says, as a person would call it."""
         argv: list[str | Path] = [part("kubectl"), "--kubeconfig", self.kubeconfig]

@@ -82,12 +82,6 @@ def create_node(node: NodeNetwork) -> None:
     run(["ip", "netns", "exec", ns, "sysctl", "-qw", "net.ipv4.ip_forward=1"], seconds=10)
 
 
-def delete_node(node: NodeNetwork) -> None:
-    """Take the namespace away once its processes are gone."""
-    ip("link", "delete", f"port-{node.number}")
-    ip("netns", "delete", node.namespace)
-
-
 def create_pod(namespace: str, node: str, link: str, address: str) -> None:
     """A Pod's namespace and its link to the node's namespace."""
     ip("netns", "add", namespace)

@@ -23,7 +23,7 @@ def add(mesh: Mesh) -> ControlPlane:
     plane = ControlPlane(testbed, mesh.external, cluster)
     plane.namespace, plane.address, plane.tls_secret = PLANE, ADDRESS, TLS_SECRET
     plane.plugged_in = Authority("Payments Mesh Root")
-    repository.git("switch", "--quiet", "--create", "add-payments")
+    repository.git("switch", "--quiet", "--create", "add-payments", "main")
     options = ["--address", ADDRESS, "--tls-secret", TLS_SECRET, "--config-cluster", CLUSTER]
     repository.extcp("control-plane", "add", PLANE, *options)
     _trust(mesh, testbed.private.root)

@@ -163,11 +163,4 @@ def extend(mesh: Mesh, cluster: Cluster) -> None:
 def wait_serving(mesh: Mesh) -> None:
     """Wait until every cluster's caller hears every version and nothing else."""
     everything = {f"v{number}" for number in range(1, 1 + len(mesh.remotes))}
-
-    def heard() -> bool:
-        return all(
-            set(workloads.versions(workloads.ask(cluster, count=12))) == everything
-            for cluster in mesh.remotes
-        )
-
-    wait_for(f"{', '.join(sorted(everything))} from each cluster", heard, SERVE_SECONDS)
+    workloads.wait_heard(mesh.remotes, everything, SERVE_SECONDS)

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections import Counter
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -14,9 +15,11 @@ import yaml
 
 from . import network
 from .parts import part
-from .processes import Process, run
+from .processes import Process, run, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from .api import Object
     from .kubernetes import Cluster
 
@@ -85,6 +88,18 @@ def ask(
     return _answers(cluster.execute(namespace, pod, "sleep", command))
 
 
+def wait_heard(clusters: Iterable[Cluster], wanted: set[str], seconds: float) -> None:
+    """Wait until every cluster's caller hears these versions and nothing else.
+
+    A Pod is ready a moment before all proxies know its address.
+    """
+
+    def heard() -> bool:
+        return all(set(versions(ask(cluster, count=12))) == wanted for cluster in clusters)
+
+    wait_for(f"{', '.join(sorted(wanted))} from each cluster", heard, seconds)
+
+
 class Load:
     """A caller that goes on asking while something else happens."""
 
@@ -97,12 +112,32 @@ class Load:
         self._log = log
         self._process = Process(f"load on {cluster.name}", argv, log)
 
-    def stop(self) -> list[Answer]:
-        """End it; gives all answers."""
+    def stop(self) -> None:
+        """End it."""
         self._process.signal(signal.SIGKILL)
         self._process.stop()
+
+    @property
+    def answers(self) -> list[Answer]:
+        """What it was answered."""
         *whole, _ = self._log.read_text().split("\n")
         return _answers("\n".join(whole))
+
+
+@contextmanager
+def load(clusters: Iterable[Cluster], directory: Path, name: str) -> Iterator[list[Load]]:
+    """Callers in some clusters, who ask until the end of the block."""
+    with ExitStack() as stack:
+        callers = []
+        for cluster in clusters:
+            callers.append(Load(cluster, directory / f"{name}.{cluster.name}.log"))
+            stack.callback(callers[-1].stop)
+        yield callers
+
+
+def answers(callers: Iterable[Load]) -> list[Answer]:
+    """What all of them were answered."""
+    return [answer for caller in callers for answer in caller.answers]
 
 
 def ask_from_outside(url: str, host: str, *, count: int = 1) -> list[Answer]:

@@ -8,7 +8,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from tests.e2e.testbed.api import Api, ApiError, Object, Reflector
-from tests.e2e.testbed.errors import TestbedError
 from tests.e2e.testbed.network import STREAMS_PORT
 
 from .environment import NODE_CAPACITY
@@ -97,14 +96,11 @@ class Kubelet:
             self._take(pod)
 
     def _take(self, pod: Object) -> None:
+        """Bind and start a Pod; where that fails, the reflector lists it once more."""
         metadata = pod["metadata"]
-        try:
-            if not pod["spec"].get("nodeName"):
-                self._bind(metadata["namespace"], metadata["name"])
-                pod["spec"]["nodeName"] = self._node.name
-        except TestbedError as error:
-            log.warning("bind %s: %s", metadata["name"], error)
-            return
+        if not pod["spec"].get("nodeName"):
+            self._bind(metadata["namespace"], metadata["name"])
+            pod["spec"]["nodeName"] = self._node.name
         index = next(self._index)
         thread = Pod(self._api, pod, node=self._node, index=index, base=self._base, etc=self._etc)
         self._pods[metadata["uid"]] = thread

@@ -62,6 +62,7 @@ class Pod(threading.Thread):
         self._conditions: dict[str, Object] = {}
         self._sent: Object = {}
         self._message = ""
+        self._is_connected = False
         self._next_volumes = 0.0
         self._deleted = threading.Event()
         self._grace = GRACE_SECONDS
@@ -74,18 +75,13 @@ class Pod(threading.Thread):
     def run(self) -> None:
         """The life of the Pod."""
         (self._place.directory / "root").mkdir(parents=True, exist_ok=True)
-        network.create_pod(
-            self._place.network, self._node.namespace, self._link, self._place.address
-        )
-        # Where kubelet-streams finds the Pod.
-        at = self._place.directory / "network"
-        at.write_text(f"/run/netns/{self._place.network}")
         self._pod.setdefault("status", {}).update(
             podIP=self._place.address, hostIP=self._node.address
         )
         while not self._deleted.is_set():
             try:
                 self._message = ""
+                self._connect()
                 self._step()
             except Missing as missing:
                 self._message = str(missing)
@@ -95,6 +91,20 @@ class Pod(threading.Thread):
             self._report()
             self._deleted.wait(TICK_SECONDS)
         self._end()
+
+    def _connect(self) -> None:
+        """Give the Pod its network, once."""
+        if self._is_connected:
+            return
+        place = self._place
+        try:
+            network.create_pod(place.network, self._node.namespace, self._link, place.address)
+        except TestbedError:
+            network.delete_pod(place.network, self._node.namespace, self._link)
+            raise
+        # Where kubelet-streams finds the Pod.
+        (place.directory / "network").write_text(f"/run/netns/{place.network}")
+        self._is_connected = True
 
     def _step(self) -> None:
         """Bring the Pod one step further, or keep it where it is."""
