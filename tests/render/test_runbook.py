@@ -1,94 +1,23 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from hypothesis import given, settings
 
-from extcp_gitops.inventory.model import (
-    Bot,
-    CAType,
-    CertificateAuthority,
-    Cluster,
-    ControlPlane,
-    Destination,
-    Forge,
-    GatewayTLS,
-    InClusterBot,
-    Inventory,
-    Issuer,
-    Mesh,
-    Repository,
-    Role,
-)
+from extcp_bot.cli import cli as bot
+from extcp_gitops.cli import cli
+from extcp_gitops.inventory.model import Destination, Inventory
 from extcp_gitops.render import runbook
 from tests import strategies
+from tests.runbooks import BY_IP, EXTERNAL, HOST, VARIANTS, commands, readme, scripts, section
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-FENCE = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-EXTERNAL = Cluster("ext", Role.EXTERNAL, Destination(name="argo-ext"))
-HOST = ControlPlane("plane-1", "istiod.example.com", "conf-1", tls=GatewayTLS("gateway-tls"))
-BY_IP = ControlPlane("plane-1", "198.51.100.7", "conf-1")
-PLUGGED_IN = CertificateAuthority(type=CAType.PLUGGED_IN)
-
-
-def mesh(*planes: ControlPlane, external: Cluster = EXTERNAL) -> Inventory:
-    clusters = [external]
-    for plane in planes:
-        destination = Destination(server=f"https://{plane.config_cluster}.example.com:6443")
-        clusters.append(
-            Cluster(
-                plane.config_cluster,
-                Role.REMOTE,
-                destination,
-                control_plane=plane.name,
-                network="network1",
-            )
-        )
-    repository = Repository("https://git.example.com/mesh.git", "trunk")
-    return Inventory(Mesh("mesh1", "1.29.1", repository, "ext", planes, "argo"), tuple(clusters))
-
-
-def readme(*planes: ControlPlane, external: Cluster = EXTERNAL) -> str:
-    return runbook.readme(mesh(*planes, external=external))
-
-
-def section(text: str, title: str) -> str:
-    """From a heading to the next one of its level or above."""
-    level = re.search(rf"^(#+) .*{re.escape(title)}", text, re.MULTILINE)
-    assert level, f"no section {title}"
-    rest = text[level.end() :]
-    following = re.search(rf"^#{{1,{len(level[1])}}} ", rest, re.MULTILINE)
-    return rest[: following.start()] if following else rest
-
-
-def scripts(text: str) -> list[str]:
-    return [found[2] for found in FENCE.finditer(text)]
-
-
-def commands(text: str) -> list[list[str]]:
-    """Each command as its words, comments left out, variables as they stand."""
-    result = []
-    for script in scripts(text):
-        for line in script.replace("\\\n", " ").replace("|\n", "| ").splitlines():
-            lexer = shlex.shlex(line, posix=True, punctuation_chars="|>")
-            lexer.whitespace_split = True
-            command: list[str] = []
-            for word in lexer:
-                if word in {"|", ">"}:
-                    result.append(command)
-                    command = []
-                else:
-                    command.append(word)
-            result.append(command)
-    return [command for command in result if command]
-
 
 # Law 2: additions never collide
 
@@ -118,27 +47,6 @@ def test_every_command_is_one_for_a_shell(inventory: Inventory) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     fences = re.findall(r"^ *```", text, re.MULTILINE)
     assert len(fences) == 2 * len(scripts(text)), "a fenced block is not closed"
-
-
-VARIANTS = {
-    "host name": (HOST,),
-    "IP address": (BY_IP,),
-    "private CA": (replace(HOST, ca_bundle=strategies.PEM),),
-    "plugged-in": (replace(HOST, ca=PLUGGED_IN),),
-    "cert-manager": (
-        replace(
-            HOST,
-            tls=GatewayTLS("gateway-tls", Issuer("public")),
-            ca=replace(PLUGGED_IN, issuer=Issuer("private")),
-        ),
-    ),
-    "pinned": (replace(HOST, ca=CertificateAuthority(root_certificate=strategies.PEM)),),
-    "unverified": (replace(HOST, ca=CertificateAuthority(insecure_skip_verify=True)),),
-    "two": (
-        HOST,
-        ControlPlane("plane-2", "two.example.com", "a/conf-2", tls=GatewayTLS("two-tls")),
-    ),
-}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -272,6 +180,36 @@ def test_a_removal_takes_the_secret_after_the_drain_and_before_git() -> None:
     assert places == sorted(places)
 
 
+def test_remote_clusters_that_are_there_join_in_the_end() -> None:
+    for planes in VARIANTS.values():
+        text = section(readme(*planes), "7. Add the remote clusters that are here already")
+        assert commands(text) == [["extcp-gitops", "cluster", "list"]]
+        assert '"Add a remote cluster"' in text
+
+
+def test_no_image_of_a_dry_run_names_a_registry() -> None:
+    images = re.findall(r"--image=(\S+)", readme(HOST))
+    assert len(images) == 2
+    assert not [image for image in images if "." in image or ":" in image]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_our_own_commands_are_known(variant: str) -> None:
+    programs = {"extcp-gitops": cli, "extcp-bot": bot}
+    asked = [words for words in commands(readme(*VARIANTS[variant])) if words[0] in programs]
+    assert {words[0] for words in asked} == set(programs)
+    for name, *words in asked:
+        command: click.Command = programs[name]
+        for word in words:
+            if word.startswith("-"):
+                known = {option for each in command.params for option in each.opts}
+                assert word.partition("=")[0] in known, words
+            elif isinstance(command, click.Group):
+                found = command.get_command(click.Context(command), word)
+                assert found is not None, words
+                command = found
+
+
 def test_an_ip_address_asks_for_endpoint_slices() -> None:
     assert "`resource.exclusions`" in readme(BY_IP)
     assert "`resource.exclusions`" not in readme(HOST)
@@ -301,58 +239,3 @@ def test_roots_as_the_inventory_has_them() -> None:
     assert "pin-root" not in step("IP address")
     assert "answered with 503" in step("host name")
     assert "done" in step("pinned")
-
-
-def test_only_a_self_signed_authority_is_backed_up_from_the_config_cluster() -> None:
-    assert "istio-ca-secret" in section(readme(HOST), "A config cluster is gone")
-    assert "istio-ca-secret" not in readme(*VARIANTS["plugged-in"])
-
-
-# The bot
-
-POD = InClusterBot("registry.example.com/bot@sha256:0", "forge", "tools")
-WITH_KUBECONFIG = InClusterBot("registry.example.com/bot@sha256:0", "forge", "tools", "clusters")
-
-
-def with_bot(bot: Bot, forge: Forge = Forge.GITHUB) -> str:
-    inventory = mesh(HOST)
-    repository = replace(inventory.mesh.repository, forge=forge)
-    changed = replace(inventory.mesh, bot=bot, repository=repository)
-    return runbook.readme(Inventory(changed, inventory.clusters))
-
-
-def test_a_mesh_without_a_bot_does_not_speak_of_one() -> None:
-    assert "extcp-bot" not in readme(HOST)
-
-
-@pytest.mark.parametrize("forge", [Forge.GITHUB, Forge.GITEA, Forge.GITLAB])
-@pytest.mark.parametrize(
-    "bot",
-    [Bot("*/30 * * * *"), Bot(None, POD), Bot("*/30 * * * *", WITH_KUBECONFIG)],
-    ids=["schedule", "cluster", "both"],
-)
-def test_with_a_bot_its_form_stays(bot: Bot, forge: Forge) -> None:
-    text = with_bot(bot, forge)
-    assert "\n\n\n" not in text
-    assert not re.search(r"[ \t]$", text, re.MULTILINE)
-    assert not re.search(r"^ (?! )", text, re.MULTILINE)
-    found = section(text, "The bot")
-    assert ("### On the forge" in found) is (bot.schedule is not None)
-    assert ("### In the external cluster" in found) is (bot.in_cluster is not None)
-    assert "extcp-gitops.io/mesh=mesh1" in found
-
-
-def test_the_bots_secrets_are_made_and_never_shown() -> None:
-    text = section(with_bot(Bot(None, WITH_KUBECONFIG)), "The bot")
-    create = ["kubectl", "--context=$CTX_EXTERNAL", "--namespace=tools", "create", "secret"]
-    made = [words for words in commands(text) if words[:5] == create]
-    assert [words[5:] for words in made] == [
-        ["generic", "forge", "--from-file=token=forge-token"],
-        ["generic", "clusters", "--from-file=config=kubeconfig"],
-    ]
-    assert "`mesh1.ext.bot`" in text
-
-
-def test_gitlab_is_told_of_the_times() -> None:
-    assert "pipeline schedule" in with_bot(Bot("*/30 * * * *"), Forge.GITLAB)
-    assert "`*/30 * * * *`" in with_bot(Bot("*/30 * * * *"), Forge.GITLAB)
