@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,24 @@ def test_pin_the_root_from_a_file(extcp: Command, root: Path, tmp_path: Path) ->
     assert plane.ca.root_certificate == meshes.certificate()
     routing = (root / "clusters/external-cluster/control-planes/external-istiod.yaml").read_text()
     assert "name: istiod-root" in routing
+
+
+def test_a_file_is_rarely_the_root_that_istiod_makes(
+    extcp: Command, root: Path, tmp_path: Path
+) -> None:
+    pem = tmp_path / "root-cert.pem"
+    pem.write_text(meshes.certificate())
+    pin = ("-C", root, "control-plane", "pin-root", "--file", pem, "--output", "json")
+    assert extcp(*pin) == 0
+    assert "mesh.yaml: EXTCP-I048 warning: 'external-istiod' signs for itself" in extcp.err
+    assert json.loads(extcp.out)["controlPlane"] == "external-istiod"
+    mesh = root / "mesh.yaml"
+    signing = "certificateAuthority:\n"
+    mesh.write_text(
+        meshes.replaced(mesh.read_text(), signing, f"{signing}      type: plugged-in\n")
+    )
+    assert extcp(*pin) == 0
+    assert "EXTCP-I048" not in extcp.err
 
 
 def test_a_private_key_is_never_taken(extcp: Command, root: Path, tmp_path: Path) -> None:

@@ -225,6 +225,12 @@ def test_warning(changes: dict[str, str | None], code: str) -> None:
     assert {warning.severity for warning in loaded.warnings} == {Severity.WARNING}
 
 
+def test_what_pins_the_root_names_the_config_cluster() -> None:
+    for more in ("", "    certificateAuthority: {insecureSkipVerify: true}\n"):
+        [warning] = load(meshes.mesh({"mesh.yaml": MESH + more})).warnings
+        assert "pin-root external-istiod --context remote-cluster-1" in warning.remedy
+
+
 def test_a_pinned_root_needs_no_warning() -> None:
     block = textwrap.indent(meshes.certificate(), " " * 8)
     text = f"{MESH}    certificateAuthority:\n      rootCertificate: |\n{block}"

@@ -12,7 +12,7 @@ from extcp_gitops import kube
 from extcp_gitops.commands import options
 from extcp_gitops.commands.change import change
 from extcp_gitops.errors import ExtcpError
-from extcp_gitops.inventory import author, schema
+from extcp_gitops.inventory import author, roots, schema
 from extcp_gitops.inventory.load import MAX_FILE_BYTES, find_root, load, load_directory
 from extcp_gitops.inventory.model import DEFAULT_NETWORK, Gateways
 
@@ -132,7 +132,8 @@ def pin_root(
     """Pin the root that the ingress gateway verifies istiod against.
 
     A self-signed root exists once istiod runs: it is read from the config cluster's ConfigMap
-    istio-ca-root-cert. That of a plugged-in CA is given with --file.
+    istio-ca-root-cert. That of a plugged-in CA is given with --file, which warns where istiod signs
+    for itself.
     """
     if (kube_context is None) == (pem_file is None):
         raise click.UsageError("Give --context or --file, one of the two.")
@@ -143,6 +144,8 @@ def pin_root(
     else:
         text = kube.root_certificate(kube_context or "", plane, allow_exec=allow_exec_kubeconfig)
     certificate = _checked(text)
+    if pem_file is not None and (warning := roots.file_warning(inventory.control_planes[plane])):
+        context.report([warning])
     change(
         context,
         lambda files: {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from extcp_gitops.errors import ExtcpError, Finding, Severity
 from extcp_gitops.giturl import check_branch_name, parse_url
-from extcp_gitops.inventory import names, schema
+from extcp_gitops.inventory import names, roots, schema
 from extcp_gitops.inventory.model import INGRESS_NAMESPACE, Bot, CAType, Forge, Role
 
 if TYPE_CHECKING:
@@ -238,8 +238,7 @@ class _Rules:
                 "EXTCP-I042",
                 "certificateAuthority.insecureSkipVerify",
                 "the ingress gateway does not verify istiod",
-                "remove insecureSkipVerify and pin the root: "
-                f"extcp-gitops control-plane pin-root {plane.name}",
+                f"remove insecureSkipVerify and pin the root: {roots.how_to_pin(plane)}",
             )
         elif ca.root_certificate is None:
             yield place.warning(
@@ -247,8 +246,7 @@ class _Rules:
                 "",
                 f"the root certificate of '{plane.name}' is not pinned yet, so the ingress "
                 "gateway answers 503 instead of trusting an unknown istiod",
-                f"extcp-gitops control-plane pin-root {plane.name} --context CONFIG_CLUSTER, "
-                "once istiod runs; a plugged-in CA can be pinned now with --file root-cert.pem",
+                roots.how_to_pin(plane),
             )
 
     def cluster(self, cluster: Cluster) -> Iterator[Finding]:
