@@ -36,7 +36,7 @@ def test_the_default_branch_without_a_clone(root: Path, remote: Path) -> None:
     repository = Repository(root)
     with pytest.raises(ExtcpError, match="EXTCP-G041") as caught:
         repository.default_branch()
-    assert "git fetch origin" in caught.value.findings[0].remedy
+    assert "push to origin, or git fetch origin" in caught.value.findings[0].remedy
     repository.add_remote("origin", str(remote))
     repository.push("origin", "main")
     git(root, "branch", "live")

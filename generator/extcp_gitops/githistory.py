@@ -81,7 +81,8 @@ class History:
         raise ExtcpError.of(
             "EXTCP-G041",
             f"nothing here tells the default branch of '{remote}'",
-            f"git fetch {remote}, or name the branch or commit to compare with",
+            f"push to {remote}, or git fetch {remote} where somebody else has; or name the commit "
+            "to compare with, such as HEAD",
         )
 
     def resolve(self, revision: str) -> str:

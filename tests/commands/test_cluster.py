@@ -123,7 +123,11 @@ def test_commit_needs_a_repository(extcp: Command, root: Path) -> None:
 def test_remove_and_what_cannot_be_removed(extcp: Command, root: Path) -> None:
     assert extcp("-C", root, "cluster", "remove", "remote-cluster-2") == 0
     assert not (root / "clusters/remote-cluster-2").exists()
+    assert "'remote-cluster-2' leaves when this is merged" in extcp.err
+    assert "before the merge" in extcp.err
+    assert "README.md, 'Remove a remote cluster'" in extcp.err
     assert extcp("-C", root, "cluster", "remove", "remote-cluster-1") == 1
+    assert "leaves when" not in extcp.err
     assert "config cluster" in extcp.err
     assert extcp("-C", root, "cluster", "remove", "remote-cluster-9") == 1
     assert "did you mean" in extcp.err

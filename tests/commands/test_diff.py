@@ -98,6 +98,7 @@ def test_a_removed_and_a_new_cluster_are_said_in_words(extcp: Command, root: Pat
 def test_the_default_is_the_remotes_default_branch(extcp: Command, changed: Path) -> None:
     assert extcp("-C", changed, "diff") == 1
     assert "EXTCP-G041" in extcp.err
+    assert "such as HEAD" in extcp.err
     gitrepo.git(changed, "update-ref", "refs/remotes/origin/main", "HEAD")
     assert extcp("-C", changed, "diff", "--output", "json") == 4
     assert json.loads(extcp.out)["from"]["revision"] == "origin/main"

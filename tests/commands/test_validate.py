@@ -27,7 +27,10 @@ def test_a_valid_repository(extcp: Command, root: Path) -> None:
     assert extcp("-C", root / REMOTE, "validate") == 0
     assert "3 clusters built" in extcp.out
     assert "0 errors, 0 warnings, 0 could not tell" in extcp.out
-    assert "no schema at hand for: 4 argoproj.io/v1alpha1 AppProject" in extcp.out
+    assert (
+        "not compared with a schema, for none is at hand: 4 argoproj.io/v1alpha1 AppProject"
+        in extcp.out
+    )
     assert extcp.err == ""
 
 

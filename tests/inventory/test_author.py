@@ -103,6 +103,14 @@ def test_what_cannot_be_removed(name: str, code: str) -> None:
         author.remove_cluster(_inventory(), name)
 
 
+def test_a_mesh_ends_with_its_external_cluster() -> None:
+    with pytest.raises(ExtcpError) as caught:
+        author.remove_cluster(_inventory(), "external-cluster")
+    remedy = caught.value.findings[0].remedy
+    assert "'Remove a remote cluster'" in remedy
+    assert "the root first" in remedy
+
+
 def test_remove() -> None:
     path = "clusters/remote-cluster-2/cluster.yaml"
     assert author.remove_cluster(_inventory(), "remote-cluster-2") == {path: None}

@@ -119,6 +119,10 @@ def remove(
         how,
         cluster=name,
     )
+    context.say(
+        f"'{name}' leaves when this is merged. What runs there stays, unless Argo CD was told "
+        "before the merge to delete it: README.md, 'Remove a remote cluster'."
+    )
 
 
 @cluster.command(

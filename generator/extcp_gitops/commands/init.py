@@ -143,8 +143,8 @@ Examples:
     "remotes",
     type=RemoteCluster(),
     multiple=True,
-    help="A remote cluster; the first is the config cluster. Repeat for more.  "
-    "[default: remote-cluster-1]",
+    help="A remote cluster; the first is the config cluster. Repeat for more. Where their networks "
+    "differ, each gets an east-west gateway.  [default: remote-cluster-1]",
 )
 @click.option(
     "--push", is_flag=True, help="Push to origin, which is the repository's URL where it is new."

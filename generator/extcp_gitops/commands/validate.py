@@ -99,7 +99,7 @@ def _print(result: Report) -> None:
     counts = result.counts
     if counts.not_checked:
         kinds = ", ".join(f"{number} {kind}" for kind, number in counts.not_checked.items())
-        click.echo(f"no schema at hand for: {kinds}")
+        click.echo(f"not compared with a schema, for none is at hand: {kinds}")
     errors = sum(finding.severity == "error" for finding in result.findings)
     warnings = len(result.findings) - errors
     looked_at = (

@@ -150,7 +150,9 @@ def remove_cluster(inventory: Inventory, name: str) -> dict[str, bytes | None]:
         raise ExtcpError.of(
             "EXTCP-I030",
             f"'{name}' hosts the control planes",
-            "a mesh ends when its repository is no longer synced; see 'recover' in README.md",
+            "it goes last: take each further remote cluster out as README.md says, under 'Remove a "
+            "remote cluster'; then delete the mesh's Applications in Argo CD, the root first, "
+            "which leaves what they deployed; then that, in the config clusters and in this one",
         )
     for plane in inventory.mesh.control_planes:
         if plane.config_cluster == name:
