@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from extcp_bot.live.roots import Leader
     from extcp_bot.target import Target
 
-GONE: Final = 60.0
-"""Seconds since a leader's last word; it says one every 7.5 s, and 30 s after it another leads."""
+GONE: Final = 90.0
+"""Seconds since a leader's last word; it says one every 7.5 s. Who takes over waits until there
+was none for 30 s, looks only now and then, and was seen to be there after 63 s."""
 RENEWING: Final = 15.0
 """Seconds since the last word of a leader that may well be alive."""
 NEW: Final = 30.0
-"""Seconds in which istiod may not have come to a new namespace, or to a new Secret, yet."""
+"""Seconds in which istiod may not have come to a new namespace yet."""
+GIVEN: Final = 60.0
+"""Seconds in which istiod may not lead yet in a cluster whose credential it has been given."""
 _SHOWN: Final = 5
 _ANY: Final = "*"
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
@@ -274,7 +277,7 @@ async def _of_no_leader(
         if not given:
             return NO_CREDENTIAL.at(target, lock.place, found=lock.found, wanted=wanted)
         secret = given[0].secret
-        if _is_new(target, times.parse(given[0].created), target.external):
+        if _is_new(target, times.parse(given[0].created), target.external, GIVEN):
             why = "istiod has been given the cluster's credential just now"
             return unknown(lock.place, why, "look again in a minute")
     if has_roots or target.is_config:
@@ -329,8 +332,8 @@ def _named(names: list[str]) -> str:
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
-def _is_new(target: Target, created: datetime | None, api: Client) -> bool:
+def _is_new(target: Target, created: datetime | None, api: Client, seconds: float = NEW) -> bool:
     """Whether istiod may not have come to an object of a cluster yet."""
     if created is None:
         return False
-    return (target.fleet.now() - created).total_seconds() + (api.clock_skew or 0.0) < NEW
+    return (target.fleet.now() - created).total_seconds() + (api.clock_skew or 0.0) < seconds
