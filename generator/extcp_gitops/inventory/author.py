@@ -151,7 +151,7 @@ def remove_cluster(inventory: Inventory, name: str) -> dict[str, bytes | None]:
             "EXTCP-I030",
             f"'{name}' hosts the control planes",
             "it goes last: take each further remote cluster out as README.md says, under 'Remove a "
-            "remote cluster'; then delete the mesh's Applications in Argo CD, the root first, "
+            "remote cluster'; then delete the mesh's Applications with kubectl, the root first, "
             "which leaves what they deployed; then that, in the config clusters and in this one",
         )
     for plane in inventory.mesh.control_planes:
