@@ -22,6 +22,8 @@ TOLERANCE: Final = timedelta(minutes=10)
 """How long Argo CD may take to see what was merged; it looks every three minutes by default.
 
 As long it may take to apply what it has seen."""
+SETTLING: Final = timedelta(seconds=10)
+"""How long after a sync Argo CD may still find something that is not as it should be."""
 
 _RUNNING: Final = "Running"
 _FAILED: Final = frozenset({"Failed", "Error"})
@@ -229,6 +231,19 @@ def is_syncing(target: Target, found: Application) -> bool:
     return target.fleet.now() - found.started <= TOLERANCE
 
 
+def _is_settling(target: Target, found: Application) -> bool:
+    """Whether a sync is about to begin, or was about to end when Argo CD last compared.
+
+    After a sync it may say OutOfSync for a second or two more, and then again until it has tried
+    once more. Both times are by its own clock.
+    """
+    if is_late(target, found) or found.looked is None:
+        return False
+    return found.is_asked or (
+        found.finished is not None and found.looked - found.finished <= SETTLING
+    )
+
+
 def in_order(target: Target, each: Wanted, found: Application) -> Observation:
     """What is said of an Application without a problem."""
     said = f"{found.sync} and {found.health} at {found.revision[:_SHORT]}"
@@ -288,7 +303,9 @@ def _of_sync(target: Target, each: Wanted, found: Application) -> Iterator[Obser
     elif found.phase in _FAILED:
         said = f"{found.phase}: {some([*found.failed, found.message])}"
         yield _at(SYNC_FAILED, target, each, "operationState", found=said, wanted="Succeeded")
-    elif found.sync != argocd.SYNCED and not is_syncing(target, found):
+    elif found.sync != argocd.SYNCED and not (
+        is_syncing(target, found) or _is_settling(target, found)
+    ):
         said = f"{found.sync or 'never compared'}: {some([*found.out_of_sync, *found.failed])}"
         yield _at(OUT_OF_SYNC, target, each, "sync", found=said.rstrip(": "), wanted=argocd.SYNCED)
 

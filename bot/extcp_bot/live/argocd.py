@@ -49,6 +49,8 @@ class Application:
         health_message: Why, where Argo CD says so.
         phase: Of the last operation: ``Succeeded``, ``Running``, ``Failed``, ``Error``.
         started: When that operation began; None where it does not say.
+        finished: When it ended.
+        is_asked: Whether a sync is asked for that has not begun.
         message: Of the last operation.
         conditions: Errors and warnings.
         out_of_sync: Resources that are not as Git says; the first of many.
@@ -65,6 +67,8 @@ class Application:
     health_message: str
     phase: str
     started: datetime | None
+    finished: datetime | None
+    is_asked: bool
     message: str
     conditions: tuple[Condition, ...]
     out_of_sync: tuple[str, ...]
@@ -115,13 +119,15 @@ def _kept(item: Object) -> Object:
             name: metadata.get(name) for name in ("name", "finalizers", "deletionTimestamp")
         },
         "spec": item.get("spec"),
+        "is asked to sync": item.get("operation") is not None,
         "status": {
             "sync": {name: fields.at(status, "sync", name) for name in ("status", "revision")},
             "health": status.get("health"),
             "reconciledAt": status.get("reconciledAt"),
             "conditions": status.get("conditions"),
             "operationState": {
-                name: operation.get(name) for name in ("phase", "startedAt", "message")
+                name: operation.get(name)
+                for name in ("phase", "startedAt", "finishedAt", "message")
             },
             "out of sync": [_title(each) for each in resources if _is_out_of_sync(each)],
             "failed": [
@@ -158,6 +164,8 @@ def _application(item: Object) -> Application:
         fields.string(health.get("message")),
         fields.string(status["operationState"]["phase"]),
         times.parse(status["operationState"]["startedAt"]),
+        times.parse(status["operationState"]["finishedAt"]),
+        bool(item["is asked to sync"]),
         fields.string(status["operationState"]["message"]),
         tuple(
             Condition(fields.string(each.get("type")), fields.string(each.get("message")))

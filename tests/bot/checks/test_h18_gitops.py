@@ -253,6 +253,41 @@ def test_a_sync_that_runs_is_told_of_an_application_in_order(healthy_mesh: World
     assert said[f"Application {APP}"].endswith(", a sync runs")
 
 
+def out_of_sync(mesh: World, *, ended: int | None, compared: int, is_asked: bool = False) -> None:
+    """Argo CD found a difference when it last compared; times are seconds ago."""
+    item = application(mesh)
+    now = mesh.fleet.now()
+    if is_asked:
+        item["operation"] = {"sync": {}}
+    item["status"]["sync"]["status"] = "OutOfSync"
+    item["status"]["reconciledAt"] = (now - timedelta(seconds=compared)).isoformat()
+    item["status"]["operationState"] = {"phase": "Succeeded", "message": ""}
+    if ended is not None:
+        end = (now - timedelta(seconds=ended)).isoformat()
+        item["status"]["operationState"]["finishedAt"] = end
+
+
+@pytest.mark.parametrize(
+    ("ended", "compared", "is_asked"), [(5, 5, False), (5, 8, False), (9, 1, False), (500, 2, True)]
+)
+def test_what_argocd_says_while_a_sync_begins_and_ends_is_no_error(
+    healthy_mesh: World, ended: int, compared: int, *, is_asked: bool
+) -> None:
+    out_of_sync(healthy_mesh, ended=ended, compared=compared, is_asked=is_asked)
+    assert not wrong(healthy_mesh)
+
+
+@pytest.mark.parametrize(
+    ("ended", "compared", "is_asked"),
+    [(60, 2, False), (None, 2, False), (660, 655, False), (660, 655, True)],
+)
+def test_a_difference_that_argocd_finds_at_another_time_is_one(
+    healthy_mesh: World, ended: int | None, compared: int, *, is_asked: bool
+) -> None:
+    out_of_sync(healthy_mesh, ended=ended, compared=compared, is_asked=is_asked)
+    assert one(healthy_mesh).problem == "out-of-sync"
+
+
 @pytest.mark.parametrize("minutes", [11, None])
 def test_a_sync_that_does_not_end_excuses_nothing(healthy_mesh: World, minutes: int | None) -> None:
     syncing(healthy_mesh, minutes and minutes_ago(healthy_mesh, minutes))
