@@ -49,7 +49,8 @@ def address(forge: Forge, repository_url: str, api_url: str | None = None) -> Ad
         raise ExtcpError.of(
             "EXTCP-F003",
             "mesh.yaml does not say what forge the repository is on",
-            "set spec.repository.forge to gitea, github or gitlab",
+            "set repository.forge in mesh.yaml to gitea, github or gitlab, and run "
+            "'extcp-gitops generate'",
         )
     origin, whole = _parts(parse_url(repository_url))
     segments = whole.removesuffix(".git").strip("/").split("/")

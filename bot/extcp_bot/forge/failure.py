@@ -23,7 +23,8 @@ _UNTOLD_WAIT: Final = 60.0
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _REMEDIES: Final[Mapping[int, str]] = {
-    401: "give the bot a token that is valid",
+    401: "give the bot a token that is valid, by EXTCP_FORGE_TOKEN or EXTCP_FORGE_TOKEN_FILE, or "
+    "the key of its GitHub App",
     403: "let the bot's account do it: check its role in the repository and the token's scopes",
     404: "check the repository's URL, and that the bot's account and its token reach it",
     409: "look at what is there already",

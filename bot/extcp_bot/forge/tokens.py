@@ -58,11 +58,12 @@ def token(environment: Mapping[str, str]) -> Secret:
     """
     given, file = environment.get(TOKEN, ""), environment.get(TOKEN_FILE, "")
     if bool(given) == bool(file):
-        what = "both" if given else "neither"
+        what = "both are" if given else "neither is"
         raise ExtcpError.of(
             "EXTCP-F010",
-            f"a token for the forge is needed, and of {TOKEN} and {TOKEN_FILE} {what} is set",
-            "set one of the two",
+            f"a token for the forge is needed, and of {TOKEN} and {TOKEN_FILE} {what} set",
+            f"set {TOKEN} to a token of the bot's account, or {TOKEN_FILE} to the path of a file "
+            "with it",
         )
     text = given.strip() if given else _content(TOKEN_FILE, file).strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
@@ -106,7 +107,9 @@ def _content(variable: str, file: str) -> str:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ExtcpError.of(
-            "EXTCP-F012", f"the file that {variable} names cannot be read: {why}", "name another"
+            "EXTCP-F012",
+            f"the file that {variable} names cannot be read: {why}",
+            f"set {variable} to the path of a file that the bot may read",
         ) from None
     if mode & stat.S_IRWXO:
         raise ExtcpError.of(

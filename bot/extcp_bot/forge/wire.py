@@ -28,6 +28,7 @@ from extcp_bot.kube.transport import Answer, reason
 from extcp_gitops.giturl import is_loopback
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
     from pathlib import Path
 
@@ -36,6 +37,10 @@ Headers = Callable[[], Awaitable[Mapping[str, str]]]
 
 _TOO_MUCH: Final = frozenset({403, 429})
 _ROOTS_BYTES: Final = 1 << 20
+_OTHER_ROOTS: Final = (
+    "mend that file, or name another one: forge.rootsFile in bot.yaml, relative to mesh.yaml; with "
+    "'serve --repository' also --forge-ca"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +156,6 @@ class Wire:
                 yield
         except (_CutOffError, aiohttp.ClientPayloadError):
             raise AgainError(*self._not_reached(asked, "the connection broke")) from None
-        except CannotLookError as error:
-            raise ForgeError(f"{asked}: {error.why}", error.remedy) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ForgeError(*self._not_reached(asked, reason(error))) from None
 
@@ -173,9 +176,9 @@ class Wire:
 
     def _session(self, *, is_write: bool) -> aiohttp.ClientSession:
         if is_write not in self._sessions:
-            access = Access(self._base, ca=_pem(self._roots), origin="the roots of the forge")
+            context = _verifying(Access(self._base, ca=_pem(self._roots)), self._roots)
             connector = aiohttp.TCPConnector(
-                ssl=tls.context(access), force_close=is_write, socket_factory=self._connections
+                ssl=context, force_close=is_write, socket_factory=self._connections
             )
             self._sessions[is_write] = aiohttp.ClientSession(
                 connector=connector,
@@ -217,8 +220,16 @@ def _pem(roots: Path | None) -> str | None:
         with roots.open("rb") as file:
             return file.read(_ROOTS_BYTES).decode("ascii", "replace")
     except OSError as error:
-        why = f"the roots of the forge cannot be read: {error.strerror}"
-        raise ForgeError(why, "name another file, or mend its permissions") from None
+        why = f"the roots of the forge cannot be read: {roots}: {error.strerror}"
+        raise ForgeError(why, _OTHER_ROOTS) from None
+
+
+def _verifying(access: Access, roots: Path | None) -> ssl.SSLContext:
+    try:
+        return tls.context(access)
+    except CannotLookError:
+        why = f"the roots of the forge cannot be used: {roots} is no PEM of certificates"
+        raise ForgeError(why, _OTHER_ROOTS) from None
 
 
 def _proxy(scheme: str, host: str) -> str | None:

@@ -93,7 +93,8 @@ def test_a_token_goes_to_no_other_kind_of_api(url: str) -> None:
 
 
 def test_a_forge_has_to_be_named() -> None:
-    with pytest.raises(ExtcpError, match="EXTCP-F003"):
+    with pytest.raises(ExtcpError, match="EXTCP-F003") as caught:
         address(Forge.NONE, "https://git.example.com/mesh/fleet")
+    assert caught.value.findings[0].remedy.startswith("set repository.forge in mesh.yaml to ")
     with pytest.raises(ExtcpError, match="EXTCP-F003"):
         address(Forge.NONE, "https://git.example.com/mesh/fleet", "https://api.example.com")

@@ -281,11 +281,14 @@ def test_a_certificate_of_another_authority_is_not_trusted(
 
 def test_roots_that_are_none_are_an_error(ask: Ask, roots: Path) -> None:
     roots.write_text("nonsense")
-    with pytest.raises(ForgeError, match="roots of the forge cannot be used"):
+    with pytest.raises(ForgeError, match="roots of the forge cannot be used") as caught:
         ask(lambda http: http.get("/x"))
+    assert str(roots) in caught.value.why
     roots.unlink()
-    with pytest.raises(ForgeError, match="roots of the forge cannot be read"):
+    with pytest.raises(ForgeError, match="roots of the forge cannot be read") as caught:
         ask(lambda http: http.get("/x"))
+    assert caught.value.why.endswith(f": {roots}: No such file or directory")
+    assert "forge.rootsFile in bot.yaml" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
