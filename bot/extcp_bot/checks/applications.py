@@ -41,6 +41,10 @@ _REFRESH: Final = (
     "applications.argoproj.io {application} "
     "argocd.argoproj.io/refresh=normal --overwrite"
 )
+_LOOK: Final = (
+    "kubectl --context {argocd} --namespace {argocd_namespace} get "
+    "applications.argoproj.io {application} --output yaml"
+)
 _APPLY: Final = "kubectl --context {argocd} apply --server-side --force-conflicts --filename {file}"
 _NO_FINALIZER: Final = (
     "kubectl --context {argocd} --namespace {argocd_namespace} patch "
@@ -95,21 +99,22 @@ OUT_OF_SYNC = Problem(
 DEGRADED = Problem(
     "degraded",
     "Argo CD finds something broken, or missing, in what it deployed.",
-    "see which resource, and why",
-    _REFRESH,
+    "see which resource, and why: status.resources names it, and what it lacks",
+    _LOOK,
 )
 NOT_YET_HEALTHY = Problem(
     "not-yet-healthy",
     "Argo CD waits for something that it deployed.",
-    "wait; where that takes long, see which resource it waits for",
-    _REFRESH,
+    "wait; where that takes long, see which resource it waits for: status.resources names it",
+    _LOOK,
     severity=Severity.WARNING,
 )
 WARNED = Problem(
     "application-warning",
     "Argo CD warns of the Application.",
-    "see what it says: two Applications that bring the same object fight for it",
-    _REFRESH,
+    "see what it says, in status.conditions: two Applications that bring the same object fight for "
+    "it",
+    _LOOK,
     severity=Severity.WARNING,
 )
 BEHIND = Problem(

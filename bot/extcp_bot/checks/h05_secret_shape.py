@@ -32,7 +32,8 @@ _MAKE: Final = "make it again as README.md says, under 'Add a remote cluster'"
 MISSING = Problem(
     "missing",
     "istiod has no credential for the cluster.",
-    "deliver it as README.md says, once the cluster's namespace is live",
+    "deliver it once the cluster's namespace is live: with extcp-bot credential deliver, or as "
+    "README.md says, under 'Add a remote cluster' or, for a config cluster, step 4 of 'Bootstrap'",
     severity=Severity.CRITICAL,
 )
 NOT_LABELLED = Problem(
@@ -70,7 +71,8 @@ REFUSED = Problem(
 LOCALHOST = Problem(
     "localhost",
     "The server of the kubeconfig is one that only its own machine reaches.",
-    "make it again with --server and the address at which istiod reaches the API server",
+    "make it again with an address at which istiod reaches the API server: --server of extcp-bot "
+    "credential deliver, or of istioctl create-remote-secret",
 )
 NO_CA = Problem(
     "no-ca",

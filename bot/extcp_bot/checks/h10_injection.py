@@ -41,7 +41,8 @@ WEBHOOK_FAILED = Problem(
     "webhook-failed",
     "The API server cannot ask istiod, so that no Pod with a sidecar can be created.",
     "mend what {see} finds; where it finds nothing, the way from this cluster's API server is at "
-    "fault: its DNS, a firewall, its route out of its network. Try again with",
+    "fault: its DNS, a firewall, its route out of its network. Then try again whether a Pod gets "
+    "through, as a dry run",
     "kubectl --context {context} --namespace {where} run extcp-bot-probe "
     "--image=extcp-bot/probe --labels=sidecar.istio.io/inject=true --dry-run=server",
 )

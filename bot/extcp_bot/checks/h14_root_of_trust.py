@@ -85,33 +85,34 @@ ONE_ROOT_EXPIRING = Problem(
 SIGNER_EXPIRED = Problem(
     "signer-expired",
     "The certificate that istiod signs with has expired: no proxy takes what it signs.",
-    "give istiod a new one under the same root: deliver the Secret cacerts anew as README.md says; "
-    "where cert-manager makes it, see its Certificate. Then restart istiod and every workload",
+    "give istiod a new one under the same root: deliver the Secret cacerts anew as README.md says, "
+    "under 'Give the external cluster its certificates'; where cert-manager makes it, see its "
+    "Certificate. Then restart istiod and every workload",
     severity=Severity.CRITICAL,
 )
 SIGNER_EXPIRING = Problem(
     "signer-expiring",
     "The certificate that istiod signs with ends soon, and with it all that it signs.",
-    "give istiod a new one under the same root: deliver the Secret cacerts anew as README.md says; "
-    "where cert-manager makes it, see its Certificate. Where istiod goes on with the old one, "
-    "restart it",
+    "give istiod a new one under the same root: deliver the Secret cacerts anew as README.md says, "
+    "under 'Give the external cluster its certificates'; where cert-manager makes it, see its "
+    "Certificate. Where istiod goes on with the old one, restart it",
     severity=Severity.WARNING,
 )
 CACERTS_MISSING = Problem(
     "cacerts-missing",
     "The repository wants a plugged-in CA, and istiod has been given none: it signs for itself, "
     "with a key that is kept in the config cluster.",
-    "deliver the Secret cacerts as README.md says; where cert-manager makes it, see its "
-    "Certificate",
+    "deliver the Secret cacerts as README.md says, under 'Give the external cluster its "
+    "certificates'; where cert-manager makes it, see its Certificate",
     "kubectl --context {external} --namespace {namespace} get secrets,events",
 )
 CACERTS_UNEXPECTED = Problem(
     "cacerts-unexpected",
     "The repository takes the CA for one that istiod makes itself, and there is a plugged-in one.",
-    "set certificateAuthority.type of the control plane to plugged-in in mesh.yaml, and pin its "
-    "root. Where it has the published root, istiod signs with it: without it the next start makes "
-    "a new root, which no workload trusts. Only where it has another root, and nobody wants it, "
-    "delete it before istiod's next start. Which it has is shown by",
+    "look at the root in the Secret cacerts, set certificateAuthority.type of the control plane to "
+    "plugged-in in mesh.yaml, and pin that root. Where it is the published one, istiod signs with "
+    "it: without it the next start makes a new root, which no workload trusts. Only where it is "
+    "another one, and nobody wants it, delete the Secret before istiod's next start",
     "kubectl --context {external} --namespace {namespace} get secret cacerts "
     "--output 'go-template={{{{base64decode "
     """(or (index .data "root-cert.pem") (index .data "ca.crt"))}}}}'""",

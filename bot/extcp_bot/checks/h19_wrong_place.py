@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 NO_EFFECT = Problem(
     "no-effect",
     "Configuration of Istio lies in a cluster where no istiod reads it, and has no effect.",
-    "apply it to the config cluster {config_cluster}, where it is still wanted, and delete it "
-    "here. The first of it is shown by",
+    "look at each object; apply it to the config cluster {config_cluster} where it is still "
+    "wanted, and delete it here",
     "kubectl --context {context} --namespace {of_object} get {resource} {name} --output=yaml",
 )
 

@@ -36,8 +36,8 @@ _FAILED: Final = frozenset({"Failed", "Error"})
 _RUNNING: Final = "Running"
 _SHORT: Final = 12
 _SEE: Final = (
-    "kubectl --context {argocd} --namespace {argocd_namespace} get application {application} "
-    "--output yaml"
+    "kubectl --context {argocd} --namespace {argocd_namespace} get "
+    "applications.argoproj.io {application} --output yaml"
 )
 
 NO_APPLICATION = Problem(

@@ -227,10 +227,10 @@ def test_a_ca_that_istiod_may_sign_with_is_not_taken_away(healthy_mesh: World) -
     plug_in(healthy_mesh)
     found = unhealthy(healthy_mesh)
     assert "Example Mesh Root" in found.found
-    declared, _, deletion = found.remedy.partition("Only where it has another root")
-    assert "plugged-in in mesh.yaml, and pin its root" in declared
+    declared, _, deletion = found.remedy.partition("Only where it is another one")
+    assert "plugged-in in mesh.yaml, and pin that root" in declared
     assert "delete" not in declared
-    assert "delete it" in deletion
+    assert "delete the Secret" in deletion
     assert found.command == (
         f"kubectl --context external-cluster --namespace {PLANE} get secret cacerts "
         "--output 'go-template={{base64decode "
