@@ -9,16 +9,17 @@ The table of faults comes from docs/faults.yaml, which the end-to-end tests writ
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from extcp_bot.checks.model import Check, Permission, Problem
+    from extcp_bot.checks.model import Check
+
+    Chapter = tuple[str, Sequence[Check]]
 
 PAGE = Path(__file__).with_name("checks.md")
 FAULTS = Path(__file__).with_name("faults.yaml")
@@ -36,11 +37,9 @@ says which permission or route is missing, and is never taken for healthy.
 work, or will not after the next restart. **Warning**: it works, and you should know; a warning
 alone fails no run.
 
-In commands, `{context}`, `{external}`, `{config}` and `{argocd}` stand for kubeconfig contexts: of
-the cluster, of the external cluster, of the config cluster, and of the cluster that Argo CD runs
-in. The bot fills them in, and the rest of what stands in braces.
-
-`extcp-bot rbac` prints the permissions below as Roles, for the checks that you choose.
+`extcp-bot check --explain CODE` prints what this page says of a check, and `extcp-bot rbac` the
+permissions below as Roles, for the checks that you choose. What a report in JSON names as its
+`documentation`, `docs/checks.md#...`, is this page, in the repository of extcp-gitops.
 """
 PREFLIGHT_PREFACE = """\
 ## Before a cluster joins
@@ -51,6 +50,18 @@ before the bot proposes it, and again before that is merged: only where all of t
 warn of something, does it go on. They too read, review and try dry runs; only EXTCP-P07 makes an
 object, for some seconds.
 """
+JOINING_PREFACE = """\
+## While a cluster joins
+
+After the merge the bot follows the cluster, one stage after the other: these two, then EXTCP-H05,
+EXTCP-H06 and EXTCP-H07 once its remote secret is delivered, EXTCP-H08, EXTCP-H09 and EXTCP-H10.
+"""
+LEAVING_PREFACE = """\
+## Before a cluster leaves
+
+A pull request that takes a cluster out of the mesh has these as its evidence: whether anything
+still comes to the cluster or depends on it, and what stays behind. They change nothing.
+"""
 FAULTS_PREFACE = """\
 ## What istioctl says of the same faults
 
@@ -59,34 +70,37 @@ bot were asked, and the remedy was carried out. `istioctl remote-clusters`, `pro
 `analyze` are meant for other questions, too; the table shows why an external control plane wants
 checks of its own.
 """
-PLACES = {
-    "{control-plane}": "the control plane's namespace",
-    "{probe}": "the namespace of dry runs",
-    "{argocd}": "Argo CD's namespace",
-    "{gateway-secret}": "the gateway's TLS Secret",
-}
 
 
-def page(
-    checks: Mapping[str, Check],
-    faults: Iterable[Mapping[str, Any]],
-    preflight: Mapping[str, Check],
-) -> str:
+def page(chapters: Sequence[Chapter], faults: Iterable[Mapping[str, Any]]) -> str:
     """The whole page.
 
     Args:
-        checks: Of the mesh's health, by code.
+        chapters: In their order, each with the words before its checks.
         faults: Rows of docs/faults.yaml.
-        preflight: Checks of candidates, by code.
     """
-    sections = [PREFACE, _contents(checks.values()), *map(_section, checks.values())]
-    contents = f"{PREFLIGHT_PREFACE}\n{_contents(preflight.values())}"
-    sections += [contents, *map(_section, preflight.values())]
-    rows = [_fault(each, checks) for each in faults]
+    sections = [part for preface, checks in chapters for part in _chapter(preface, checks)]
+    known = {each.code: each for _, checks in chapters for each in checks}
+    rows = [_fault(each, known) for each in faults]
     if rows:
         heads = ("fault", "what istioctl says", "what extcp-bot says", "remedy")
         sections.append(f"{FAULTS_PREFACE}\n{_table(heads, rows)}")
     return "\n".join(sections)
+
+
+def chapters() -> Sequence[Chapter]:
+    """All checks that there are, in the order in which a cluster meets them."""
+    from extcp_bot import reference  # noqa: PLC0415 - the tests import this module before the code
+    from extcp_bot.candidates.checks import all_preflight_checks  # noqa: PLC0415
+    from extcp_bot.checks import all_checks  # noqa: PLC0415
+    from extcp_bot.joining import leaving, stages  # noqa: PLC0415
+
+    return (
+        (f"{PREFACE}\n{reference.BRACES}{reference.RUNBOOK}", tuple(all_checks().values())),
+        (PREFLIGHT_PREFACE, tuple(all_preflight_checks().values())),
+        (JOINING_PREFACE, (stages.SYNCED, stages.LIVE)),
+        (LEAVING_PREFACE, leaving.CHECKS),
+    )
 
 
 def read_faults() -> list[dict[str, Any]]:
@@ -96,63 +110,16 @@ def read_faults() -> list[dict[str, Any]]:
     return rows
 
 
-def _contents(checks: Iterable[Check]) -> str:
-    rows = [(_link(each), each.title) for each in checks]
-    return _table(("check", "asks"), rows)
+def _chapter(preface: str, checks: Sequence[Check]) -> Iterator[str]:
+    from extcp_bot import reference  # noqa: PLC0415 - as above
+
+    yield f"{preface}\n{_table(('check', 'asks'), [(_link(each), each.title) for each in checks])}"
+    for each in checks:
+        yield f"## {each.code} {each.name}\n\n{reference.about(each)}"
 
 
 def _link(check: Check) -> str:
     return f"[{check.code} {check.name}](#{check.code.lower()}-{check.name})"
-
-
-def _section(check: Check) -> str:
-    parts = [
-        f"## {check.code} {check.name}",
-        f"**{check.title}**",
-        inspect.cleandoc(check.text),
-        f"Runs for {_scope(check)}. Severity, where none is named: {check.severity}.",
-        _table(
-            ("problem", "what is wrong", "what mends it"),
-            [_problem(each, check) for each in check.problems],
-        ),
-    ]
-    if check.permissions:
-        heads = ("permission on", "to", "where")
-        rows = dict.fromkeys(map(_permission, check.permissions))  # some serve two purposes
-        parts.append(_table(heads, rows))
-    return "\n\n".join(part.strip() for part in parts) + "\n"
-
-
-def _scope(check: Check) -> str:
-    words = check.scope.value
-    return words if words.startswith("every ") else f"each {words}"
-
-
-def _problem(problem: Problem, check: Check) -> tuple[str, str, str]:
-    differs = problem.severity not in {None, check.severity}
-    name = f"{_code(problem.name)}{f', {problem.severity}' if differs else ''}"
-    remedy = f"{problem.remedy[:1].upper()}{problem.remedy[1:]}."
-    # In a format string braces of its own are written twice.
-    command = problem.command.replace("{{", "{").replace("}}", "}")
-    return name, problem.title, f"{remedy} {_code(command)}" if command else remedy
-
-
-def _permission(permission: Permission) -> tuple[str, str, str]:
-    group = f".{permission.group}" if permission.group else ""
-    names = ", ".join(PLACES.get(name) or _code(name) for name in permission.names)
-    resource = f"{_code(permission.resource + group)}{f': {names}' if names else ''}"
-    namespace = permission.namespace
-    where = "all namespaces" if namespace is None else PLACES.get(namespace) or _code(namespace)
-    if not namespace and _is_cluster_scoped(permission):
-        where = "the cluster"
-    return resource, ", ".join(permission.verbs), f"{permission.side}: {where}"
-
-
-def _is_cluster_scoped(permission: Permission) -> bool:
-    return permission.resource in {"namespaces", "nodes", "customresourcedefinitions"} or (
-        permission.group == "admissionregistration.k8s.io"
-        or permission.resource.startswith("cluster")
-    )
 
 
 def _fault(row: Mapping[str, Any], checks: Mapping[str, Check]) -> tuple[str, str, str, str]:
@@ -187,11 +154,7 @@ def _characters(text: str) -> Iterator[str]:
 
 def main() -> None:
     """Write the page beside this program."""
-    from extcp_bot.candidates.checks import all_preflight_checks  # noqa: PLC0415 - as below
-    from extcp_bot.checks import all_checks  # noqa: PLC0415 - the tests import this module first
-
-    text = page(all_checks(), read_faults(), all_preflight_checks())
-    PAGE.write_text(text, encoding="utf-8")
+    PAGE.write_text(page(chapters(), read_faults()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ output, words for people to standard error.
 | 1 | findings, or something that you can mend; the text says how |
 | 2 | the command line is wrong |
 | 3 | a bug of ours; please report it |
-| 4 | changes pending (`diff`, `generate --check`) |
+| 4 | something is pending, and nothing is wrong: `diff` and `generate --check` found changes, \
+`--dry-run` found something to write, or `credential` waits for its turn or for a cluster |
 | 5 | could not tell: a tool is missing, a cluster cannot be looked at; never taken for success |
 | 130 | interrupted |
 """

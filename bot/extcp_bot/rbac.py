@@ -75,6 +75,14 @@ class Account:
     namespace: str
     name: str
 
+    @property
+    def namespace_command(self) -> str:
+        """What makes its namespace.
+
+        It is none of the printed objects: whoever deletes these would delete all that is in it.
+        """
+        return f"kubectl create namespace {self.namespace}"
+
 
 @dataclass
 class Rule:
@@ -224,7 +232,10 @@ def _account(account: Account) -> str:
     from extcp_gitops.yamlio.dump import dump  # noqa: PLC0415 - yaml when needed
 
     metadata = _metadata(account.name, account.namespace)
-    return dump({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    return (
+        "# Its namespace is not printed, so that nobody deletes it with these objects. Where\n"
+        f"# there is none yet: {account.namespace_command}\n"
+    ) + dump({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
 
 
 def _metadata(name: str, namespace: str) -> Object:

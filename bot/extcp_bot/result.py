@@ -131,6 +131,11 @@ class Result:
         return f"{DOCUMENT}#{self.code.lower()}-{self.check}"
 
     @property
+    def explanation(self) -> str:
+        """The command that says the same, for whoever has the report and no docs/checks.md."""
+        return f"extcp-bot check --explain {self.code}"
+
+    @property
     def sort_key(self) -> tuple[int, str, str, str, str]:
         """The most severe first, unknown after what is bad; then by cluster and check."""
         match self.state:

@@ -168,6 +168,7 @@ class TestAResult:
         assert (made.code, made.check, made.time) == ("EXTCP-H99", "test", NOW)
         assert (made.state, made.severity, made.seconds) == (State.HEALTHY, None, 0.5)
         assert made.link == "docs/checks.md#extcp-h99-test"
+        assert made.explanation == "extcp-bot check --explain EXTCP-H99"
 
     def test_has_a_severity_where_it_is_unhealthy(self) -> None:
         made = result(target_problem())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from extcp_bot.commands import options
+from extcp_bot.commands import choosing, options
 from extcp_bot.commands.options import Address
 from extcp_bot.report import FORMATS
 
@@ -43,6 +43,7 @@ Examples:
   extcp-bot check
   extcp-bot check --cluster remote-cluster-2 --check secret-shape --check EXTCP-H06
   extcp-bot check --output junit --output-file report.xml
+  extcp-bot check --explain H05
   extcp-bot check --watch --interval 30
   extcp-bot check --from-argocd --in-cluster --serve 0.0.0.0:8080
 """
@@ -78,6 +79,15 @@ Examples:
     help="Write the report there, in one step, instead of to standard output.",
 )
 @click.option("--verbose", "-v", is_flag=True, help="Show healthy clusters however many there are.")
+@click.option(
+    "--explain",
+    metavar="CODE|NAME",
+    is_eager=True,
+    expose_value=False,
+    callback=choosing.explain,
+    help="Say what a check looks at, what it can find, what mends that and which rights it needs, "
+    "and exit; no cluster is asked.",
+)
 def check(
     context: Context,
     *,
@@ -92,7 +102,7 @@ def check(
     """Prove that the mesh works, or say what is broken and what mends it.
 
     Each check runs on each cluster that it is for, all at once. They read, review access and try
-    in dry runs; they change nothing. docs/checks.md says what each looks at.
+    in dry runs; they change nothing. --explain says what one of them looks at.
 
     Clusters are reached by kubeconfig contexts of their own names; bot.yaml beside mesh.yaml, or
     the options below, name others.

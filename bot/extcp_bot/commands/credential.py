@@ -20,7 +20,7 @@ _force = click.option(
     "forced",
     metavar="VERSION",
     multiple=True,
-    help="Trust this release of istiod, such as 1.29.1, although it is known to take another "
+    help="Go on although this release of istiod, such as 1.29.1, is known to take another "
     "credential badly; can be given several times.",
 )
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")
@@ -47,8 +47,9 @@ Examples:
 @click.option(
     "--server",
     metavar="URL",
-    help="Where istiod reaches the cluster's API server, with a single --cluster. By default what "
-    "is there, else Argo CD's destination, else where the bot reaches it.",
+    help="Where istiod reaches the cluster's API server, for a single --cluster. By default what "
+    "the remote secret that is there says, else Argo CD's destination, else where the bot reaches "
+    "it.",
 )
 @click.option(
     "--wait",
@@ -56,18 +57,19 @@ Examples:
     default=30,
     show_default=True,
     metavar="SECONDS",
-    help="For the cluster to make the token.",
+    help="How long to wait for the cluster to make the token.",
 )
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Also a Secret of that name that does not look like a remote secret, and a credential "
-    "that works where istiod's release takes another one badly.",
+    help="Overwrite also a Secret of that name that does not look like a remote secret, and a "
+    "credential that works where istiod's release takes another one badly.",
 )
 @click.option(
     "--renew",
     is_flag=True,
-    help="Take it away and make it anew, so that istiod looks at the cluster once more.",
+    help="Take a remote secret away and make it anew, so that istiod looks at the cluster "
+    "once more.",
 )
 @_force
 @_dry_run
@@ -84,14 +86,16 @@ def deliver(
     dry_run: bool,
     output_format: str,
 ) -> int:
-    """Make the remote secret of each cluster as it should be, where it is its turn.
+    """Deliver the remote secret of each cluster, once istiod can make something of it.
 
-    That is once the control plane's namespace is live on the cluster, with the annotation that
-    istiod looks for once. Where istiod was given the secret before that, it is taken away and made
-    anew. The same inputs cause no write; a Secret of somebody else is left alone.
+    That is once the control plane's namespace is on the cluster with its annotation
+    (topology.istio.io/controlPlaneClusters), for istiod looks only once: when it is given the
+    secret. Where it was given it too early, the secret is taken away and made anew. What is as it
+    should be is not written again; a Secret of somebody else is left alone.
 
-    The exit code is 0 where all are as they should be, 1 where a person has to decide, 4 where it
-    is not their turn yet or --dry-run has something to do, 5 where a cluster could not be asked.
+    The exit code is 0 where all are as they should be, 1 where a person has to decide, 4 where a
+    cluster does not have its namespace yet or --dry-run has something to do, 5 where a cluster
+    could not be asked.
     """
     from extcp_bot.commands.delivering import Delivering  # noqa: PLC0415 - not for --help
     from extcp_bot.credentials.deliver import Wish  # noqa: PLC0415
@@ -117,7 +121,7 @@ Examples:
     default=180,
     show_default=True,
     metavar="SECONDS",
-    help="For every replica of istiod to take the new one up.",
+    help="How long to wait for every replica of istiod to take the new one up.",
 )
 @click.option(
     "--restart-istiod",
@@ -171,9 +175,10 @@ Examples:
     "form",
     type=click.Choice(["external-secret", "sealed-secret", "sops"]),
     required=True,
-    help="What the document is.",
+    help="What the document is: a reference for External Secrets Operator, or the Secret itself, "
+    "encrypted for Sealed Secrets or with SOPS.",
 )
-@click.option("--store", metavar="NAME", default="", help="external-secret: the store.")
+@click.option("--store", metavar="NAME", default="", help="external-secret: name of the store.")
 @click.option(
     "--store-kind",
     type=click.Choice(["ClusterSecretStore", "SecretStore"]),
@@ -189,7 +194,10 @@ Examples:
     help="external-secret: under which key somebody has put the kubeconfig into the store.",
 )
 @click.option(
-    "--store-property", metavar="NAME", default="", help="external-secret: which part of the key."
+    "--store-property",
+    metavar="NAME",
+    default="",
+    help="external-secret: property of that key, where it holds several.",
 )
 @click.option(
     "--certificate",
@@ -201,16 +209,20 @@ Examples:
     "--age",
     metavar="RECIPIENTS",
     default="",
-    help="sops: for whom, where .sops.yaml does not say it.",
+    help="sops: age recipients to encrypt for, where .sops.yaml does not name them.",
 )
-@click.option("--server", metavar="URL", help="As for deliver.")
+@click.option(
+    "--server",
+    metavar="URL",
+    help="Where istiod reaches the cluster's API server, as for 'credential deliver'.",
+)
 @click.option(
     "--wait",
     type=click.FloatRange(0, 3600),
     default=30,
     show_default=True,
     metavar="SECONDS",
-    help="For the cluster to make the token.",
+    help="How long to wait for the cluster to make the token.",
 )
 @writes
 def document(

@@ -97,6 +97,8 @@ class Delivering:
             return await listing.entries(await self._fleet(), self._plan.clusters, self._plan.pace)
 
         found = interrupts.run(look())
+        if not found:
+            raise _no_remote(self._plan.clusters)
         if self._form == "json":
             self._context.echo_json([each.as_json() for each in found])
         else:
@@ -127,7 +129,7 @@ class Delivering:
         if self._plan.clusters:
             chosen = [each for each in chosen if each.cluster.name in self._plan.clusters]
         if not chosen:
-            raise click.UsageError("None of these is a remote cluster.")
+            raise _no_remote(self._plan.clusters)
         try:
             return await asyncio.gather(*map(one, chosen))
         finally:
@@ -146,6 +148,14 @@ class Delivering:
         kind = found.outcome if isinstance(found, Delivery) else found.turn
         done = ExitCode.CHANGES_PENDING if self._dry_run else ExitCode.OK
         return _MEANS.get(kind, done)
+
+
+def _no_remote(names: Sequence[str]) -> click.UsageError:
+    asked = ", ".join(names) or "any cluster"
+    return click.UsageError(
+        f"There is no remote cluster in {asked}, and no other has a remote secret; "
+        "'extcp-gitops cluster list' shows which there are."
+    )
 
 
 def _worst(codes: Iterable[ExitCode]) -> ExitCode:
@@ -202,6 +212,9 @@ def _lines(found: Sequence[Entry]) -> Iterable[str]:
     for each in found:
         if each.state is not State.HEALTHY:
             yield f"{each.cluster}: {each.words}\n"
+        if each.worst is not None and each.worst.remedy:
+            yield f"  to do: {each.worst.remedy}\n"
+            yield f"  command: {each.worst.command}\n" if each.worst.command else ""
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from extcp_bot.commands.choosing import find, guess
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from extcp_bot.checks.model import Check
@@ -78,14 +80,14 @@ _CLUSTER: Final = click.option(
     "clusters",
     metavar="NAME",
     multiple=True,
-    help="Look at this cluster only; can be given several times.",
+    help="Only this cluster; can be given several times.",
 )
 _CHECK: Final = click.option(
     "--check",
     "checks",
     metavar="CODE|NAME",
     multiple=True,
-    help="Run this check only, such as EXTCP-H05 or secret-shape; can be given several times.",
+    help="Run this check only, such as EXTCP-H05, H05 or secret-shape; can be given several times.",
 )
 _OPTIONS: Final = (
     _CLUSTER,
@@ -96,7 +98,8 @@ _OPTIONS: Final = (
         metavar="CLUSTER=CONTEXT",
         type=ClusterContext(),
         multiple=True,
-        help="kubeconfig context of a cluster, where it is not called like it.",
+        help="kubeconfig context of a cluster, where it does not have the cluster's name; can be "
+        "given several times.",
     ),
     click.option(
         "--argocd-context",
@@ -112,26 +115,29 @@ _OPTIONS: Final = (
     click.option(
         "--in-cluster",
         is_flag=True,
-        help="Argo CD runs in the cluster that this runs in, as a Pod with a service account.",
+        help="Reach Argo CD's API server with this Pod's own service account: both run in the same "
+        "cluster.",
     ),
     click.option(
         "--allow-exec-kubeconfig",
         is_flag=True,
-        help="Let kubeconfigs run programs to get their credentials.",
+        help="Let kubeconfigs and Argo CD's cluster Secrets run programs to get a credential, as "
+        "those of clouds do.",
     ),
     click.option(
         "--connect-to",
         metavar="HOST:PORT:ADDRESS:PORT",
         type=ConnectTo(),
         multiple=True,
-        help="Reach a control plane's address at another one, as with curl.",
+        help="Connect to ADDRESS:PORT where a control plane's HOST:PORT is meant, as curl does "
+        "with this option; can be given several times.",
     ),
     click.option(
         "--workers",
         type=click.IntRange(1, 1024),
         default=64,
         show_default=True,
-        help="Clusters to look at at once.",
+        help="How many clusters are looked at at the same time.",
     ),
     click.option(
         "--timeout",
@@ -139,7 +145,7 @@ _OPTIONS: Final = (
         default=20,
         show_default=True,
         metavar="SECONDS",
-        help="For one check on one cluster.",
+        help="Time limit of one check on one cluster.",
     ),
 )
 
@@ -210,25 +216,15 @@ def _selected(
     from extcp_bot.checks import all_checks  # noqa: PLC0415 - not for --help
 
     known = all_checks()
-    names = {check.name: check for check in known.values()} | dict(known)
-    wrong = [_guess("check", each, names) for each in checks if each not in names]
+    chosen, wrong = find(checks, known)
     if clusters:
         from extcp_gitops.inventory.load import find_root, load_directory  # noqa: PLC0415
 
         there = load_directory(find_root(directory)).inventory.by_name
-        wrong += [_guess("cluster", each, there) for each in clusters if each not in there]
+        wrong += [guess("cluster", each, there) for each in clusters if each not in there]
     if wrong:
         raise click.UsageError(" ".join(wrong))
-    chosen = {names[each].code for each in checks}
     return tuple(c for code, c in known.items() if not chosen or code in chosen), clusters
-
-
-def _guess(what: str, name: str, known: Iterable[str]) -> str:
-    import difflib  # noqa: PLC0415 - only for the guess
-
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else "."
-    return f"There is no {what} '{name}'{hint}"
 
 
 def require_work(plan: Plan, number: int) -> None:

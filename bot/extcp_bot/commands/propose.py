@@ -31,8 +31,12 @@ Examples:
 )
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--network", help="Istio network.  [default: as labelled, else network1]")
-@click.option("--server", help="URL by which Argo CD knows the cluster, instead of its name.")
-@click.option("--control-plane", help="Control plane that is to serve it.")
+@click.option(
+    "--server", help="URL by which Argo CD knows the cluster, where it does not know it by NAME."
+)
+@click.option(
+    "--control-plane", help="Control plane that is to serve the cluster, where there are several."
+)
 @with_gateways
 @click.option(
     "--remove", metavar="NAME", multiple=True, help="Propose that this cluster leaves the mesh."
@@ -41,7 +45,8 @@ Examples:
     "--pin-root",
     metavar="CONTROL-PLANE",
     multiple=True,
-    help="Propose to pin the root that it publishes, also where another one is pinned.",
+    help="Propose to pin the root that this control plane publishes, also where another one is "
+    "pinned.",
 )
 @click.option(
     "--pause",
@@ -49,7 +54,7 @@ Examples:
     default=10,
     show_default=True,
     metavar="SECONDS",
-    help="Between two looks at the clusters.",
+    help="How long to wait between two looks at the clusters.",
 )
 @options.reaches_all
 @with_istioctl
@@ -66,10 +71,14 @@ def propose(
 ) -> int:
     """Open a pull request for each cluster NAME that is to join, or for what else is asked for.
 
-    As 'extcp-bot reconcile' does for a candidate, and for a cluster without a label too: only where
-    the cluster and the mesh are seen to be healthy, as often in a row as bot.yaml says. A pull
-    request that was closed is opened anew. What leaves has to be drained first; the evidence for
-    that is in the pull request.
+    As 'extcp-bot reconcile' does by itself for clusters with the label extcp-gitops.io/mesh, and
+    with the same proof: only where the cluster and the mesh are seen to be healthy, as often in a
+    row as bot.yaml says. A pull request that was closed is opened anew. What leaves has to be
+    drained first; the evidence for that is in the pull request.
+
+    The forge's token is in EXTCP_FORGE_TOKEN, or in the file that EXTCP_FORGE_TOKEN_FILE names; for
+    a GitHub App, set EXTCP_GITHUB_APP_ID, EXTCP_GITHUB_APP_KEY_FILE and
+    EXTCP_GITHUB_INSTALLATION_ID instead.
 
     The exit code is 0 where the pull requests are open, 1 where something is in the way, 4 where
     --dry-run found something to write, 5 where something could not be told.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from extcp_bot.checks.model import Side
+from extcp_bot.commands import choosing
 
 if TYPE_CHECKING:
     from extcp_bot.checks.model import Check
@@ -79,39 +80,50 @@ Examples:
 @click.option(
     "--cluster",
     metavar="NAME",
-    help="For this cluster, whatever it is in the mesh; where Argo CD lives, --side argocd too.",
+    help="For this cluster, whatever it is in the mesh. The one that Argo CD runs in needs what "
+    "--side argocd prints, too.",
 )
 @click.option(
     "--side",
     type=click.Choice([side.value for side in Side]),
-    help="For all clusters of a kind; config clusters need no further roles for remote ones. A "
-    "candidate is a cluster that is to join: it needs these before, and those for remote ones too.",
+    help="For all clusters of a kind. What config prints holds what a remote cluster needs, too. A "
+    "cluster that is to join needs what candidate prints, and what remote prints.",
 )
 @click.option(
     "--check",
-    "codes",
-    metavar="CODE",
+    "checks",
+    metavar="CODE|NAME",
     multiple=True,
-    help="Only what this check needs; can be given several times.",
+    help="Only what this check needs, such as EXTCP-H05, H05 or secret-shape; can be given several "
+    "times.",
 )
-@click.option("--control-plane", help="With --side: only its namespace, where there are several.")
+@click.option(
+    "--control-plane",
+    help="With --side: only the namespace of this control plane, where there are several.",
+)
 @click.option(
     "--probe-namespace",
     type=Namespace(),
-    help="Where Pods may be created for a dry run; bot.yaml's by default.",
+    help="Namespace in which Pods may be created for a dry run; by default checks.probeNamespace "
+    "of bot.yaml.",
 )
 @click.option(
     "--credentials",
     is_flag=True,
-    help="With what it takes to deliver remote secrets, which is to write.",
+    help="Also the rights to deliver remote secrets, which are rights to write.",
 )
 @click.option(
     "--rotation",
     is_flag=True,
-    help="With what it takes to rotate them: Secrets of the control plane's namespace, also on the "
+    help="Also the rights to rotate them: Secrets of the control plane's namespace, also on the "
     "remote clusters, and a note on the ServiceAccount whose tokens they hold.",
 )
-@click.option("--service-account", type=ServiceAccount(), help="Make it, and bind the roles to it.")
+@click.option(
+    "--service-account",
+    type=ServiceAccount(),
+    help="Also print this ServiceAccount, and what binds the roles to it. Its namespace has to be "
+    "there already.",
+)
 @click.option(
     "--from-argocd",
     is_flag=True,
@@ -123,7 +135,7 @@ def rbac(
     *,
     cluster: str | None,
     side: str | None,
-    codes: tuple[str, ...],
+    checks: tuple[str, ...],
     control_plane: str | None,
     probe_namespace: str | None,
     credentials: bool,
@@ -133,11 +145,12 @@ def rbac(
 ) -> None:
     """Print the least that the checks need, as Roles to apply.
 
-    Everything is read, reviewed or tried in dry runs; a comment names the checks behind each rule.
+    The checks read, review access and try in dry runs; a comment names those behind each rule. One
+    of them makes an object and deletes it again, in a cluster that is to join: EXTCP-P07. What they
+    need to review their own access, Kubernetes grants to everybody who is logged in.
+
     With --credentials come the rights to write that 'credential deliver' and the bot that acts
     need, with --rotation those of 'credential rotate'.
-    One check makes an object and deletes it again, in a cluster that is to join: EXTCP-P07.
-    Whoever is logged in may also review their own access, which Kubernetes grants to all.
     """
     from extcp_bot import rbac as roles  # noqa: PLC0415 - not for --help
     from extcp_bot.access import settings  # noqa: PLC0415
@@ -151,7 +164,7 @@ def rbac(
     its, planes = _whose(inventory, cluster, side, control_plane)
     probe = probe_namespace or file.settings.probe_namespace
     places = roles.Places(planes, inventory.mesh.argocd_namespace, probe)
-    wanted = list(roles.permissions(_chosen(codes), its))
+    wanted = list(roles.permissions(_chosen(checks), its))
     if credentials or rotation:
         from extcp_bot.credentials.permissions import permissions  # noqa: PLC0415
 
@@ -160,21 +173,26 @@ def rbac(
         wanted.append(("the way to clusters", roles.FIND_CLUSTERS))
     if lost := roles.left_out(wanted, places):
         context.say(
-            f"left out: what {', '.join(lost)} need to create Pods for a dry run; name a namespace "
-            "for it with --probe-namespace"
+            "left out: what these checks need to create Pods for a dry run: "
+            f"{', '.join(lost)}; name a namespace for that with --probe-namespace"
+        )
+    if service_account:
+        context.say(
+            f"namespace {service_account.namespace} has to be there before this is applied; where "
+            f"it is not: {service_account.namespace_command}"
         )
     click.echo(roles.document(its, roles.rules(wanted, places), service_account), nl=False)
 
 
-def _chosen(codes: tuple[str, ...]) -> list[Check]:
+def _chosen(words: tuple[str, ...]) -> list[Check]:
     from extcp_bot.candidates.checks import all_preflight_checks  # noqa: PLC0415 - not for --help
     from extcp_bot.checks import all_checks  # noqa: PLC0415
 
     known = {**all_checks(), **all_preflight_checks()}
-    for code in codes:
-        if code not in known:
-            raise click.UsageError(f"There is no check {code}; there are {', '.join(known)}.")
-    return [check for code, check in known.items() if not codes or code in codes]
+    chosen, wrong = choosing.find(words, known)
+    if wrong:
+        raise click.UsageError(" ".join(wrong))
+    return [check for code, check in known.items() if not chosen or code in chosen]
 
 
 def _whose(

@@ -38,9 +38,10 @@ def reconcile(
     is followed until it is proven, its remote secret is delivered in its turn, and the dashboard
     issue says how all of it stands. What is as it should be is not written again.
 
-    The forge's token is in EXTCP_FORGE_TOKEN, or in the file that EXTCP_FORGE_TOKEN_FILE names. A
-    dry run does not try the way from a candidate to the control plane (EXTCP-P07), for that leaves
-    an object there for a moment.
+    The forge's token is in EXTCP_FORGE_TOKEN, or in the file that EXTCP_FORGE_TOKEN_FILE names; for
+    a GitHub App, set EXTCP_GITHUB_APP_ID, EXTCP_GITHUB_APP_KEY_FILE and
+    EXTCP_GITHUB_INSTALLATION_ID instead. A dry run does not try the way from a candidate to the
+    control plane (EXTCP-P07), because that makes an object there for a moment.
 
     The exit code is 0 where there was nothing to do or it is done, 4 where --dry-run found
     something to write, 5 where something could not be told or done.

@@ -56,7 +56,8 @@ Examples:
 @click.option(
     "--lease",
     type=Lease(),
-    help="Act only while this process holds that Lease, of the cluster that it runs in.",
+    help="Act only while this process holds this Lease in the cluster that it runs in; it is made "
+    "where there is none.",
 )
 @click.option(
     "--lease-context",
@@ -72,7 +73,7 @@ Examples:
 @click.option(
     "--forge",
     type=click.Choice([each.value for each in Forge if each is not Forge.NONE]),
-    help="With --repository: its forge.",
+    help="With --repository: the kind of its forge.",
 )
 @click.option(
     "--forge-api",
@@ -108,8 +109,10 @@ def serve(
     acts, the others stand by, and the next one takes over within a minute, or at once where the
     first one ends in order. A replica that loses the Lease writes no more.
 
-    The forge's token comes from EXTCP_FORGE_TOKEN, or from the file that EXTCP_FORGE_TOKEN_FILE
-    names. Ctrl-C and SIGTERM end it in order, after the write that is under way.
+    The forge's token is in EXTCP_FORGE_TOKEN, or in the file that EXTCP_FORGE_TOKEN_FILE names; for
+    a GitHub App, set EXTCP_GITHUB_APP_ID, EXTCP_GITHUB_APP_KEY_FILE and
+    EXTCP_GITHUB_INSTALLATION_ID instead. Ctrl-C and SIGTERM end it in order, after the write that
+    is under way.
     """
     from extcp_bot.commands.serving import Serving  # noqa: PLC0415 - not for --help
     from extcp_bot.service.checkout import Origin  # noqa: PLC0415

@@ -49,9 +49,14 @@ class Entry:
     results: tuple[Result, ...]
 
     @property
+    def worst(self) -> Result | None:
+        """The result that is to be told first; None where there is none."""
+        return min(self.results, key=lambda each: each.sort_key, default=None)
+
+    @property
     def words(self) -> str:
         """What is to be known of it, as one harmless line."""
-        worst = min(self.results, key=lambda each: each.sort_key, default=None)
+        worst = self.worst
         if worst is None:
             return ""
         if worst.state is not State.HEALTHY:

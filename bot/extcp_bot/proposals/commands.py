@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from extcp_bot import reference
 from extcp_gitops.render.markdown import code_span
 
 if TYPE_CHECKING:
@@ -71,9 +72,5 @@ def explain(code: str, known: Mapping[str, Check]) -> str:
     check = known.get(code)
     if check is None:
         return f"There is no check {code_span(code)}.\n"
-    problems = "".join(
-        f"- **{problem.name}**: {problem.title} To mend it: {code_span(problem.remedy)}\n"
-        for problem in check.problems
-    )
-    text = " ".join(check.text.split())
-    return f"{code_span(f'{code} {check.name}')}: {check.title}\n\n{text}\n\n{problems}"
+    words = " ".join((reference.BRACES + reference.RUNBOOK).split())
+    return f"### {code} {check.name}\n\n{reference.about(check, width=0)}\n{words}\n"

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from extcp_bot import threads
-from extcp_bot.candidates.checks import all_preflight_checks
-from extcp_bot.checks import all_checks
 from extcp_bot.forge.model import ForgeError, PullRequestState
 from extcp_bot.kube.failure import CannotLookError
 from extcp_bot.proposals import commands, dashboard, subjects
@@ -23,6 +21,7 @@ from extcp_bot.proposals.model import DASHBOARD, Kind, branch_of
 from extcp_bot.proposals.outcome import Outcome
 from extcp_bot.proposals.settle import Settler
 from extcp_bot.proposals.subjects import Found, Opened
+from extcp_bot.reference import every_check
 from extcp_bot.result import clean
 from extcp_gitops.errors import ExtcpError
 
@@ -284,9 +283,11 @@ class OnePass:
                 self._retry_after = error.retry_after
                 raise _StopError from None
         except ExtcpError as error:
-            self._troubles.append(clean(f"{what}: {error}"))
+            said = "; ".join(f"{each}; {each.remedy}" for each in error.findings)
+            self._troubles.append(clean(f"{what}: {said}"))
         except CannotLookError as error:
-            self._troubles.append(clean(f"{what}: {error.looked_at}: {error.why}"))
+            said = f"{what}: {error.looked_at}: {error.why}; {error.remedy}"
+            self._troubles.append(clean(said))
         return None
 
 
@@ -310,7 +311,7 @@ def _row_of_followed(one: Followed) -> Row:
 
 
 def _explain(code: str) -> str:
-    return commands.explain(code, {**all_checks(), **all_preflight_checks()})
+    return commands.explain(code, every_check())
 
 
 def _reasons(evidence: Evidence) -> str:

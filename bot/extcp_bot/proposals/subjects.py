@@ -201,7 +201,8 @@ async def _candidates(clusters: Clusters, found: Found) -> frozenset[str] | None
     try:
         candidates = await clusters.candidates()
     except CannotLookError as error:
-        found.troubles.append(clean(f"candidates: {error.looked_at}: {error.why}"))
+        said = f"candidates: {error.looked_at}: {error.why}; {error.remedy}"
+        found.troubles.append(clean(said))
         return None
     found.candidates = len(candidates)
     for candidate in candidates:

@@ -89,7 +89,7 @@ def _words(result: Result) -> str:
         "wanted": result.wanted,
         "remedy": result.remedy,
         "command": result.command,
-        "see": result.link,
+        "see": result.explanation,
     }
     return "\n".join([word, *(f"{name}: {line}" for name, line in lines.items() if line)])
 

@@ -102,7 +102,7 @@ class _Writer:
             yield from self._line("remedy", first.remedy)
         if first.command:
             yield f"{_INDENT}{'command':<{_LABEL}}{first.command}"
-        yield f"{_INDENT}{'see':<{_LABEL}}{first.link}"
+        yield f"{_INDENT}{'see':<{_LABEL}}{first.explanation}"
 
     def _line(self, label: str, text: str) -> Iterator[str]:
         if not text:

@@ -52,7 +52,7 @@ def test_a_cluster_that_nobody_can_reach_costs_itself_alone(bot: Bot) -> None:
     assert bot(*SHAPE) == 0  # this check asks the external cluster alone
 
 
-@pytest.mark.parametrize("name", ["EXTCP-H05", "secret-shape"])
+@pytest.mark.parametrize("name", ["EXTCP-H05", "h05", "secret-shape"])
 def test_checks_and_clusters_are_chosen_by_name(bot: Bot, name: str) -> None:
     assert bot("check", "--check", name, "--cluster", SECOND, "--output", "json") == 0
     said = json.loads(bot.out)
@@ -60,11 +60,29 @@ def test_checks_and_clusters_are_chosen_by_name(bot: Bot, name: str) -> None:
 
 
 def test_names_that_nobody_has_are_one_error(bot: Bot) -> None:
-    status = bot("check", "--check", "secret-shap", "--check", "H99", "--cluster", "remote-1")
+    lost = ("secret-shap", "H99", "H98", "P07")
+    chosen = (word for name in lost for word in ("--check", name))
+    status = bot("check", *chosen, "--cluster", "remote-1")
     assert (status, bot.out) == (2, "")
     assert "There is no check 'secret-shap'; did you mean 'secret-shape'?" in bot.err
-    assert "There is no check 'H99'" in bot.err
+    assert "There is no check 'H99' or 'H98'; there are EXTCP-H01 endpoint, " in bot.err
+    assert "'P07' is none of these checks: EXTCP-P07 looks at a cluster that is to join" in bot.err
     assert f"There is no cluster 'remote-1'; did you mean '{CONFIG}'?" in bot.err
+    assert bot.mesh.external.requests == []
+
+
+def test_a_check_is_explained_without_a_repository(bot: Bot) -> None:
+    (bot.root / "mesh.yaml").unlink()
+    assert bot("check", "--explain", "h05") == 0
+    assert bot.out.startswith("# EXTCP-H05 secret-shape\n\n**Is the Secret")
+    assert "- **not-labelled**: " in bot.out
+    assert "external, in the control plane's namespace: get, list `secrets`" in bot.out
+    assert bot("check", "--explain", "EXTCP-L02") == 0
+    assert "Remove a remote cluster" in bot.out
+    assert bot("check", "--explain", "network") == 0
+    assert all(f"# EXTCP-{code} network\n" in bot.out for code in ("H13", "P06"))
+    assert bot("check", "--explain", "X01") == 2
+    assert "There is no check 'X01'; there are EXTCP-H01 endpoint, " in bot.err
     assert bot.mesh.external.requests == []
 
 

@@ -171,6 +171,8 @@ def test_lists_what_does_not_work(command: Command) -> None:
     assert command("list", *ONE) == 1
     assert "unhealthy" in command.out
     assert "EXTCP-H06 revoked" in command.out
+    assert "  to do: deliver the credential again: README.md, steps 2 to 4" in command.out
+    assert "  command: istioctl --context " in command.out
     (found,) = command.json("list", *ONE)
     assert found["proven"] is None
 
@@ -179,6 +181,7 @@ def test_lists_what_nobody_may_see(command: Command) -> None:
     command.mesh.external.denied.add(SECRETS)
     assert command("list", *ONE) == 5
     assert "unknown" in command.out
+    assert "  to do: " in command.out
 
 
 PLACE = f"clusters/{SECOND}/credential"
@@ -239,7 +242,9 @@ def test_documents_that_lack_something(command: Command, words: tuple[str, ...])
 def test_a_cluster_that_is_not_there(command: Command) -> None:
     assert command("list", "--cluster", "nobody") == 2
     assert "no cluster 'nobody'" in command.err
-    assert command("deliver", "--cluster", "external-cluster") == 2
+    for words in (("deliver",), ("list",)):
+        assert command(*words, "--cluster", "external-cluster") == 2
+        assert "There is no remote cluster in external-cluster" in command.err
 
 
 @pytest.mark.parametrize("words", [(), ("deliver",), ("rotate",), ("list",), ("document",)])

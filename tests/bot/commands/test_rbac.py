@@ -73,6 +73,30 @@ def test_a_service_account_can_have_them(root: Path) -> None:
     assert kinds == ["ServiceAccount", "Role", "RoleBinding"]
 
 
+def test_its_namespace_is_told_and_not_printed_for_somebody_to_delete(root: Path) -> None:
+    done = run(root, "--side", "external", "--check", "H05", "--service-account", "tools/bot")
+    for words in (done.stdout, done.stderr):
+        assert "kubectl create namespace tools\n" in words
+
+
+def test_dry_runs_without_a_namespace_are_left_out_and_told(root: Path) -> None:
+    done = run(root, "--side", "remote")
+    assert "what these checks need to create Pods for a dry run: EXTCP-H10;" in done.stderr
+    assert "--probe-namespace" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["EXTCP-H05", "h05", "secret-shape"])
+def test_a_check_goes_by_its_code_and_its_name(root: Path, word: str) -> None:
+    wanted = run(root, "--side", "external", "--check", "EXTCP-H05").stdout
+    assert run(root, "--side", "external", "--check", word).stdout == wanted
+
+
+def test_a_check_that_is_not_there_is_answered_with_those_that_are(root: Path) -> None:
+    done = run(root, "--side", "external", "--check", "H99")
+    assert "There is no check 'H99'; there are EXTCP-H01 endpoint, " in done.stderr
+    assert "EXTCP-P08 webhooks." in done.stderr
+
+
 def test_the_secrets_of_argocd_are_asked_for_where_they_are_the_source(root: Path) -> None:
     assert "secrets" not in run(root, "--side", "argocd").stdout
     assert "secrets" in run(root, "--side", "argocd", "--from-argocd").stdout

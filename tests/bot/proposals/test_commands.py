@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extcp_bot.candidates.checks import all_preflight_checks
-from extcp_bot.checks import all_checks
 from extcp_bot.proposals.commands import Word, explain, parse
+from extcp_bot.reference import every_check
 
 
 @pytest.mark.parametrize(
@@ -44,9 +43,10 @@ def test_no_text_breaks_it(text: str) -> None:
 
 
 def test_each_check_can_be_explained() -> None:
-    known = {**all_checks(), **all_preflight_checks()}
+    known = every_check()
     for code, check in known.items():
         text = explain(code, known)
-        assert check.title in text
-        assert all(problem.name in text for problem in check.problems)
+        assert text.startswith(f"### {code} {check.name}\n\n**{check.title}**\n")
+        assert all(f"\n- **{problem.name}**" in text for problem in check.problems)
+    assert {"EXTCP-H05", "EXTCP-P07", "EXTCP-J01", "EXTCP-L02"} < set(known)
     assert "no check `EXTCP-Z99`" in explain("EXTCP-Z99", known)

@@ -18,12 +18,12 @@ error  EXTCP-H05 secret-shape  remote-cluster-1
     wanted     true
     remedy     label it
     command    kubectl label 'remote-cluster-1' a=b
-    see        docs/checks.md#extcp-h05-secret-shape
+    see        extcp-bot check --explain EXTCP-H05
 
 unknown  EXTCP-H05, EXTCP-H06  remote-cluster-2
     because    no answer
     needed     check the route
-    see        docs/checks.md#extcp-h05-secret-shape
+    see        extcp-bot check --explain EXTCP-H05
 
 looked at 3 clusters in 2.5 s: 1 error, 2 unknown, 1 healthy
 """
