@@ -1,5 +1,4 @@
-python -m pip install --disable-pip-version-check --only-binary :all: \
-  "extcp-gitops==$EXTCP_GITOPS_VERSION"
+python -m pip install --disable-pip-version-check --only-binary :all: "$EXTCP_GITOPS_PACKAGE"
 extcp-gitops istioctl install
 # validate builds each cluster with kustomize or kubectl; bring one where the runner has neither.
 if ! command -v kustomize && ! command -v kubectl; then

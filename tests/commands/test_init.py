@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from extcp_gitops import __version__
 from extcp_gitops.errors import ExitCode
 from extcp_gitops.inventory.load import load_directory
 from extcp_gitops.inventory.model import Forge, Gateways
@@ -133,6 +134,32 @@ def test_the_forge_is_guessed(extcp: Command, tmp_path: Path, url: str, forge: F
     arguments = [url if value == URL else value for value in ALL]
     assert extcp("init", tmp_path / "mesh", *arguments) == 0
     assert load_directory(tmp_path / "mesh").inventory.mesh.repository.forge is forge
+
+
+GIT = f"extcp-gitops @ git+https://git.example.com/platform/extcp-gitops@{'0' * 40}"
+UNPUBLISHED = (
+    f"the forge's CI installs extcp-gitops=={__version__} from the package index, where it is not "
+    "published yet: name another source as repository.package in mesh.yaml"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_said"),
+    [(["--forge", "gitea"], True), (["--forge", "gitea", "--package", GIT], False), ([], False)],
+)
+def test_that_the_forges_ci_needs_a_source_is_said_where_it_does(
+    extcp: Command, tmp_path: Path, options: list[str], is_said: bool
+) -> None:
+    assert extcp("init", tmp_path / "mesh", *ALL, *options) == 0
+    assert (UNPUBLISHED in extcp.err.partition("Next:")[2]) == is_said
+    package = load_directory(tmp_path / "mesh").inventory.mesh.repository.package
+    assert package == (GIT if GIT in options else None)
+
+
+def test_a_package_that_could_be_anything_is_refused(extcp: Command, tmp_path: Path) -> None:
+    assert extcp("init", tmp_path / "mesh", *ALL, "--package", "extcp-gitops") == 2
+    assert "write extcp-gitops==VERSION" in extcp.err
+    assert not (tmp_path / "mesh").exists()
 
 
 def test_a_credential_in_the_url_is_refused_and_not_repeated(

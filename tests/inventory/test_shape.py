@@ -16,6 +16,15 @@ from extcp_gitops.yamlio.load import parse
 from tests import meshes
 
 MESH = meshes.MESH
+BOT = """\
+apiVersion: extcp-gitops.io/v1alpha1
+kind: Bot
+contexts: {remote-cluster-1: one}
+argocd: {inCluster: true}
+checks: {certificateDays: 7}
+credentials: {externalSecret: {store: vault}}
+proposals: {excusedChecks: [EXTCP-H16]}
+"""
 REMOTE = meshes.REMOTE.format(name="remote-cluster-1")
 
 
@@ -153,7 +162,23 @@ def test_whole_numbers(value: str, said: str | None) -> None:
 
 
 _VALUES = st.sampled_from(
-    ["", "mesh1", "UPPER", "a b", "network1", "x" * 300, True, 1, None, [], {}, ["a"], {"a": "b"}]
+    [
+        "",
+        "mesh1",
+        "UPPER",
+        "a b",
+        "network1",
+        "x" * 300,
+        True,
+        1,
+        0,
+        9999,
+        None,
+        [],
+        {},
+        ["a"],
+        {"a": "b"},
+    ]
 ).map(copy.deepcopy)  # one list in itself would have no end
 
 
@@ -166,9 +191,10 @@ def _paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     return [path, *(deeper for key, item in items for deeper in _paths(item, (*path, key)))]
 
 
-@given(data=st.data(), wanted=st.sampled_from(["mesh", "cluster"]))
+@given(data=st.data(), wanted=st.sampled_from(list(schema.BY_KIND)))
 def test_the_verdict_is_that_of_jsonschema(data: st.DataObject, wanted: str) -> None:
-    text = MESH if wanted == "mesh" else f"{REMOTE}labels:\n  team: payments\n"
+    cluster = f"{REMOTE}labels:\n  team: payments\n"
+    text = {"mesh": MESH, "cluster": cluster, "bot": BOT}[wanted]
     document: Any = parse(text.encode(), "file.yaml").data
     for _ in range(data.draw(st.integers(0, 3))):
         path = data.draw(st.sampled_from(_paths(document)[1:]))

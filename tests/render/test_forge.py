@@ -66,10 +66,10 @@ def test_it_installs_this_generator_and_runs_it(which: Forge) -> None:
     work = parsed(which)
     job = work["extcp-gitops"] if which is Forge.GITLAB else work["jobs"]["mesh"]
     variables = job["variables"] if which is Forge.GITLAB else job["env"]
-    assert variables["EXTCP_GITOPS_VERSION"] == __version__
+    assert variables["EXTCP_GITOPS_PACKAGE"] == f"extcp-gitops=={__version__}"
     everything = "\n".join(scripts(which))
     commands = [
-        '"extcp-gitops==$EXTCP_GITOPS_VERSION"',
+        '"$EXTCP_GITOPS_PACKAGE"',
         "extcp-gitops istioctl install",
         "extcp-gitops generate --check",
         "extcp-gitops validate",
@@ -77,6 +77,32 @@ def test_it_installs_this_generator_and_runs_it(which: Forge) -> None:
     ]
     places = [everything.index(command) for command in commands]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("which", EVERY)
+@pytest.mark.parametrize(
+    "package",
+    [
+        f"extcp-gitops @ git+https://git.example.com/extcp-gitops@{'0' * 40}",
+        f"https://git.example.com/extcp_gitops-1.2.3-py3-none-any.whl#sha256={'0' * 64}",
+    ],
+)
+def test_it_installs_what_the_mesh_names(which: Forge, package: str, runner: Runner) -> None:
+    repository = Repository("https://git.example.com/mesh.git", "main", which, package)
+    mesh = Mesh("mesh1", "1.29.1", repository, "external", (), bot=Bot(SCHEDULE))
+    jobs = [
+        job
+        for text in forge.files(Inventory(mesh, ())).values()
+        for job in yaml.safe_load(text).get("jobs", yaml.safe_load(text)).values()
+    ]
+    assert len(jobs) == 2
+    for job in jobs:
+        said = job["variables" if which is Forge.GITLAB else "env"]["EXTCP_GITOPS_PACKAGE"]
+        assert said == package
+    program(runner.tools, "python", 'for each; do echo "[$each]"; done')
+    text = script(which, "pip install")
+    done = run(text, cwd=runner.directory, path=runner.tools, EXTCP_GITOPS_PACKAGE=package)
+    assert f"[:all:]\n[{package}]\n" in done.stdout
 
 
 @pytest.mark.parametrize("which", ACTIONS)
@@ -205,7 +231,8 @@ class Runner:
         program(self.tools, "curl", fetch)
 
     def install(self, text: str) -> subprocess.CompletedProcess[str]:
-        return run(text, cwd=self.directory, path=self.tools, EXTCP_GITOPS_VERSION="1.2.3")
+        package = "extcp-gitops==1.2.3"
+        return run(text, cwd=self.directory, path=self.tools, EXTCP_GITOPS_PACKAGE=package)
 
 
 @pytest.fixture
@@ -327,7 +354,7 @@ def test_gitlab_runs_the_bot_on_its_schedules_alone_and_one_at_a_time() -> None:
 @pytest.mark.parametrize("which", EVERY)
 def test_the_bot_is_installed_and_reconciles(which: Forge) -> None:
     everything = "\n".join(bot_scripts(which))
-    assert '"extcp-gitops==$EXTCP_GITOPS_VERSION"' in everything
+    assert '"$EXTCP_GITOPS_PACKAGE"' in everything
     assert everything.rstrip().endswith("extcp-bot reconcile")
 
 

@@ -89,6 +89,15 @@ def test_an_inventory_that_is_not_valid_keeps_no_secret(
     assert any(code[:7] in {"EXTCP-I", "EXTCP-Y"} for code in codes(run()))
 
 
+def test_what_is_wrong_with_the_bots_file_is_found(run: Callable[..., Report], root: Path) -> None:
+    header = "apiVersion: extcp-gitops.io/v1alpha1\nkind: Bot\n"
+    (root / "bot.yaml").write_text(f"{header}proposals: {{maxOpen: 0}}\n")
+    (finding,) = run().findings
+    assert (finding.location, finding.code) == ("bot.yaml:3:22", "EXTCP-B004")
+    (root / "bot.yaml").write_text(header)
+    assert run().findings == ()
+
+
 def test_warnings_about_the_inventory_are_no_failure(
     run: Callable[..., Report], root: Path, istioctl_path: Path
 ) -> None:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from extcp_gitops import __version__
 from extcp_gitops.commands import options, progress, unfinished
 from extcp_gitops.errors import ExtcpError
 from extcp_gitops.generate import Options, create
+from extcp_gitops.inventory import package
 from extcp_gitops.inventory.author import NewCluster, NewMesh, new_mesh
 from extcp_gitops.inventory.model import (
     DEFAULT_ARGOCD_NAMESPACE,
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
     from extcp_gitops.generate import Outcome
     from extcp_gitops.git import Repository
 
+# Of each release until the index has one; then it goes, and with it what says it in README.md.
+_UNPUBLISHED = (
+    f"the forge's CI installs {package.NAME}=={__version__} from the package index, where it is "
+    "not published yet: name another source as repository.package in mesh.yaml, then 'extcp-gitops "
+    "generate --commit'"
+)
 _GATEWAYS = {"ingress": "ingress", "egress": "egress", "east-west": "east_west"}
 
 
@@ -115,6 +123,12 @@ Examples:
     help="Whose continuous integration to generate; guessed from the URL.",
 )
 @click.option(
+    "--package",
+    type=options.Package(),
+    help="By which pip installs extcp-gitops in that CI; by default this version, from the package "
+    "index.",
+)
+@click.option(
     "--istio-version",
     default=DEFAULT_ISTIO_VERSION,
     show_default=True,
@@ -184,6 +198,8 @@ def init(
     context.report(outcome.warnings)
     revision = _commit(context, root, mesh, repository, outcome.changes.paths, push=push)
     _tell(context, outcome, root, revision, None if push else _push(root, mesh))
+    if mesh.forge is not Forge.NONE and mesh.package is None:
+        context.say(f"  {_UNPUBLISHED}")
     if output_format == "json":
         context.echo_json(
             {"directory": str(root), "commit": revision, "files": list(outcome.changes.paths)}

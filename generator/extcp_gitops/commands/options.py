@@ -115,3 +115,25 @@ class RepositoryURL(click.ParamType[str]):
         except ExtcpError as error:
             finding = error.findings[0]
             self.fail(f"{finding.message}; {finding.remedy}", param, ctx)
+
+
+class Package(click.ParamType[str]):
+    """A requirement of pip that means this tool."""
+
+    name = "requirement"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - Click's interface
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """The requirement, or a usage error that says what is wrong with it."""
+        from extcp_gitops.inventory import package  # noqa: PLC0415 - only where one is given
+
+        try:
+            package.check(value)
+        except ExtcpError as error:
+            finding = error.findings[0]
+            self.fail(f"{finding.message}; {finding.remedy}", param, ctx)
+        return str(value)

@@ -21,5 +21,5 @@ Example:
 @click.argument("kind", type=click.Choice(list(BY_KIND)))
 @click.pass_obj
 def schema(context: Context, kind: str) -> None:
-    """Print the JSON Schema of mesh.yaml (mesh) or of cluster.yaml (cluster)."""
+    """Print the JSON Schema of mesh.yaml (mesh), cluster.yaml (cluster) or bot.yaml (bot)."""
     context.echo_json(BY_KIND[kind])

@@ -51,6 +51,7 @@ class NewMesh:
     remotes: tuple[NewCluster, ...]
     branch: str = "main"
     forge: Forge = Forge.NONE
+    package: str | None = None
     argocd_namespace: str = DEFAULT_ARGOCD_NAMESPACE
     external_cluster: str = DEFAULT_EXTERNAL_CLUSTER
     control_plane: str = DEFAULT_CONTROL_PLANE
@@ -94,6 +95,7 @@ def new_mesh(mesh: NewMesh) -> dict[str, bytes]:
         "url": mesh.url,
         "branch": mesh.branch,
         "forge": mesh.forge.value,
+        "package": mesh.package,
         "argocd_namespace": mesh.argocd_namespace,
         "external_cluster": mesh.external_cluster,
         "control_plane": mesh.control_plane,

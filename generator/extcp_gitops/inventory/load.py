@@ -234,6 +234,7 @@ def _mesh(data: dict[str, Any]) -> Mesh:
             url=repository["url"],
             branch=repository.get("branch", "main"),
             forge=Forge(repository.get("forge", Forge.NONE)),
+            package=repository.get("package"),
         ),
         external_cluster=data["externalCluster"],
         control_planes=tuple(_control_plane(item) for item in data["controlPlanes"]),

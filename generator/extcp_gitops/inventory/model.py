@@ -180,11 +180,20 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Where Argo CD reads what is generated."""
+    """Where Argo CD reads what is generated.
+
+    Attributes:
+        url: As Git takes it.
+        branch: That Argo CD follows.
+        forge: On which it is.
+        package: Requirement by which the forge's CI installs this tool; None for the version that
+            generates, from the package index.
+    """
 
     url: str
     branch: str = "main"
     forge: Forge = Forge.NONE
+    package: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

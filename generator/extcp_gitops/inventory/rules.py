@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from extcp_gitops.errors import ExtcpError, Finding, Severity
 from extcp_gitops.giturl import check_branch_name, parse_url
-from extcp_gitops.inventory import names, roots, schema
+from extcp_gitops.inventory import names, package, roots, schema
 from extcp_gitops.inventory.model import INGRESS_NAMESPACE, Bot, CAType, Forge, Role
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class _Rules:
         checks: dict[str, Callable[[], object]] = {
             "repository.url": lambda: parse_url(mesh.repository.url),
             "repository.branch": lambda: check_branch_name(mesh.repository.branch),
+            "repository.package": lambda: package.check(mesh.repository.package),
         }
         for path, call in checks.items():
             try:

@@ -38,7 +38,7 @@ def check(document: Document, schema: Schema) -> list[Finding]:
 
     Args:
         document: A parsed file.
-        schema: Such as ``schema.MESH`` and ``schema.CLUSTER``.
+        schema: One of ``schema.BY_KIND``.
 
     Returns:
         Findings with the place of each; none when the document has the right shape.
@@ -109,7 +109,7 @@ class _Checker:
                     "EXTCP-I002",
                     path,
                     f"{_key((*path, name))} is missing",
-                    f"add it: {known[name].get('description', known[name].get('const'))}",
+                    f"add it: {_first_sentence(known[name]['description'])}",
                 )
         extra = schema["additionalProperties"]
         for name, item in value.items():
@@ -182,6 +182,11 @@ def _key(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text or "the document"
+
+
+def _first_sentence(text: str) -> str:
+    """Of a description, which says all that there is to know further on."""
+    return re.split(r"(?<=\.)\s", text, maxsplit=1)[0]
 
 
 def _shown(value: object) -> str:

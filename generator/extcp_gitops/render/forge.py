@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from extcp_gitops import __version__
 from extcp_gitops.inventory.model import Forge
+from extcp_gitops.inventory.package import NAME
 from extcp_gitops.render.overlay import render_yaml
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def files(inventory: Inventory) -> dict[str, str]:
         Text by path; empty where the mesh names no forge.
     """
     repository, schedule = inventory.mesh.repository, inventory.mesh.bot.schedule
-    context: dict[str, object] = {"forge": repository.forge.value, "version": __version__}
+    package = repository.package or f"{NAME}=={__version__}"
+    context: dict[str, object] = {"forge": repository.forge.value, "package": package}
     if repository.forge is Forge.GITLAB:
         context["scheduled"] = schedule is not None
         return {_PIPELINE: render_yaml("forge/gitlab.yaml.j2", context)}

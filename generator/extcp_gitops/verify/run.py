@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extcp_gitops import plan
 from extcp_gitops.errors import CouldNotTellError, ExitCode, ExtcpError, Finding, Severity
+from extcp_gitops.inventory import bot_file
 from extcp_gitops.inventory import load as inventory_load
 from extcp_gitops.inventory.model import Role
 from extcp_gitops.verify import (
@@ -103,6 +104,7 @@ def validate(
         return found.report(Counts())
     chosen = _chosen(loaded.inventory, clusters)
     found.add(loaded.warnings)
+    found.add(bot_file.check(root, loaded.inventory))
     found.add(*inline.check(root, options))
     found.add(strays.check_root(root))
     found.add(strays.check(root, loaded.inventory))
