@@ -122,9 +122,10 @@ goldens: setup parts ## rewrite tests/golden; read the diff before you commit it
 	@$(with_parts) $(BIN)/python -m pytest -q tests/test_golden.py --update-goldens
 
 .PHONY: docs
-docs: setup ## regenerate docs/cli.md from the commands and docs/checks.md from the checks (1 s)
+docs: setup ## regenerate docs/cli.md from the commands, checks.md from the checks, inventory.md from the schemas (1 s)
 	@$(BIN)/python docs/generate_cli.py
 	@$(BIN)/python docs/generate_checks.py
+	@$(BIN)/python docs/generate_inventory.py
 
 .PHONY: requirements
 requirements: setup ## pin the newest allowed dependencies in requirements/dev.txt (5 s)

@@ -15,9 +15,12 @@ import pytest
 
 import extcp_bot
 import extcp_gitops
+from extcp_bot.access import settings
 from extcp_bot.cli import cli as bot
 from extcp_bot.reference import every_check
 from extcp_gitops.cli import cli
+from extcp_gitops.inventory.load import load_directory
+from extcp_gitops.inventory.schema import BY_KIND
 from tests import meshes
 
 if TYPE_CHECKING:
@@ -30,7 +33,11 @@ WRITTEN = [
     ROOT / "README.md",
     *(DOCS / f"{name}.md" for name in ("architecture", "tutorial", "pull-requests")),
 ]
-DOCUMENTS = [*WRITTEN, *(ROOT / f"{n}.md" for n in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))]
+DOCUMENTS = [
+    *WRITTEN,
+    DOCS / "inventory.md",
+    *(ROOT / f"{n}.md" for n in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
+]
 PROGRAMS = {"extcp-gitops": cli, "extcp-bot": bot}
 
 
@@ -45,6 +52,7 @@ def _generator(name: str) -> Any:  # noqa: ANN401 - a program, not a module of t
 
 COMMAND_REFERENCE = _generator("generate_cli")
 CHECK_REFERENCE = _generator("generate_checks")
+INVENTORY_REFERENCE = _generator("generate_inventory")
 CONTEXTS = [each for program in PROGRAMS.values() for each in COMMAND_REFERENCE.contexts(program)]
 COMMANDS = [context for context in CONTEXTS if not isinstance(context.command, click.Group)]
 
@@ -61,6 +69,35 @@ def test_the_reference_is_what_the_commands_say() -> None:
 def test_the_page_of_checks_is_what_the_checks_say() -> None:
     page = CHECK_REFERENCE.page(CHECK_REFERENCE.chapters(), CHECK_REFERENCE.read_faults())
     assert (DOCS / "checks.md").read_text() == page, "run: make docs"
+
+
+def test_the_page_of_the_inventory_is_what_the_schemas_and_the_examples_say() -> None:
+    assert (DOCS / "inventory.md").read_text() == INVENTORY_REFERENCE.page(BY_KIND), (
+        "run: make docs"
+    )
+
+
+def test_the_examples_of_the_inventory_are_one_with_nothing_wrong() -> None:
+    loaded = load_directory(DOCS / "examples")
+    assert loaded.warnings == ()
+    mesh = loaded.inventory.mesh
+    assert mesh.bot.schedule
+    assert mesh.bot.in_cluster
+    assert mesh.repository.package
+    said = settings.read(DOCS / "examples", loaded.inventory)
+    assert said.contexts
+    assert said.policy.documents
+    assert said.policy.api_url == mesh.bot.in_cluster.forge_api_url
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_each_key_is_in_the_example_of_its_file(kind: str) -> None:
+    text = (DOCS / "examples" / INVENTORY_REFERENCE.FILES[kind][0]).read_text()
+    for path, form, _ in INVENTORY_REFERENCE.keys(BY_KIND[kind]):
+        name = path.rpartition(".")[2]
+        is_chosen = name in INVENTORY_REFERENCE.FREE_KEYS.values()
+        assert is_chosen or re.search(rf"^ *(- |# +)?{name}:", text, re.MULTILINE), path
+        assert form["description"]
 
 
 def test_each_result_leads_to_its_check() -> None:

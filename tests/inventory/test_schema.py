@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from extcp_gitops.inventory import schema
+from extcp_gitops.inventory import rules, schema
 from extcp_gitops.inventory.load import load
 from tests import meshes
 
@@ -48,6 +48,11 @@ def test_what_is_said_by_default_changes_nothing() -> None:
     cluster = _filled(yaml.safe_load(files[remote]), schema.CLUSTER)
     changed = {"mesh.yaml": json.dumps(said).encode(), remote: json.dumps(cluster).encode()}
     assert load(files | changed).inventory == load(files).inventory
+
+
+def test_the_oldest_release_is_the_one_that_the_rules_know() -> None:
+    oldest = ".".join(map(str, rules.OLDEST_ISTIO))
+    assert f"; {oldest} or newer." in schema.MESH["properties"]["istioVersion"]["description"]
 
 
 def _forms(form: schema.Schema) -> Iterator[schema.Schema]:

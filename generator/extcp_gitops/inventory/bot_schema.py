@@ -127,8 +127,7 @@ _CREDENTIALS = k.record(
 BOT: Final[k.Schema] = k.file(
     "extcp-gitops bot",
     "Bot",
-    "How extcp-bot looks at this mesh. The file lies beside mesh.yaml; without it the defaults "
-    "hold.",
+    "How extcp-bot reaches the clusters of this mesh, what it wants of them, and what it proposes.",
     {
         "source": k.one_of(
             "Where the way to a cluster comes from that contexts does not name. kubeconfig: a "

@@ -106,7 +106,7 @@ def name_of(description: str, default: str | None = None) -> Schema:
 def cluster_name(description: str) -> Schema:
     """The name of a cluster of the mesh."""
     rule = "lower-case letters, digits and '-', in parts joined by '/'"
-    return text(description, names.CLUSTER_NAME, rule)
+    return text(description, names.CLUSTER_NAME, rule, 63)
 
 
 def namespace(description: str, default: str | None = None) -> Schema:

@@ -80,8 +80,8 @@ _CONTROL_PLANE = k.record(
     "One external istiod, in a namespace of its own in the external cluster.",
     {
         "name": k.namespace(
-            "Name, and namespace on each cluster that this control plane serves; not default, not "
-            "istio-system, not Argo CD's."
+            "Name, and namespace on each cluster that this control plane serves; none that "
+            "Kubernetes, Istio or Argo CD uses."
         ),
         "address": k.text(
             "Public host name of the ingress gateway, of this control plane alone. An IPv4 address "
@@ -274,7 +274,8 @@ CLUSTER: Final[Schema] = k.file(
             },
         ),
         "labels": k.free(
-            "Set on this cluster's objects in Argo CD.",
+            "Labels of this cluster's objects in Argo CD. Keys are as Kubernetes asks of a "
+            "label's, such as team or example.com/team.",
             names.LABEL_KEY,
             k.text(
                 "Value of the label.",
