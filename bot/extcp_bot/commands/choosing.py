@@ -37,11 +37,11 @@ def find(words: Iterable[str], known: Mapping[str, Check]) -> tuple[set[str], li
     return codes, list(_none(lost, known))
 
 
-def guess(what: str, name: str, known: Iterable[str]) -> str:
-    """That there is no such thing, and what it may have been meant for."""
+def no_cluster(name: str, known: Iterable[str]) -> str:
+    """That there is no such cluster, and which may be meant."""
     close = _closest(name, known)
-    hint = f"; did you mean '{close}'?" if close else "."
-    return f"There is no {what} '{name}'{hint}"
+    hint = f"did you mean '{close}'?" if close else "see 'extcp-gitops cluster list'."
+    return f"There is no cluster '{name}'; {hint}"
 
 
 def explain(ctx: click.Context, _: click.Parameter, word: str | None) -> None:
@@ -70,8 +70,8 @@ def _none(words: Iterable[str], known: Mapping[str, Check]) -> Iterator[str]:
         if other is not None:
             why = _OTHERS[other.code[: len("EXTCP-P")]]
             yield f"'{word}' is none of these checks: {other.code} {why}."
-        elif _closest(word, names):
-            yield guess("check", word, names)
+        elif close := _closest(word, names):
+            yield f"There is no check '{word}'; did you mean '{close}'?"
         else:
             lost.append(f"'{word}'")
     if lost:

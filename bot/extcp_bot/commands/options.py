@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from extcp_bot.commands.choosing import find, guess
+from extcp_bot.commands.choosing import find, no_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -221,7 +221,7 @@ def _selected(
         from extcp_gitops.inventory.load import find_root, load_directory  # noqa: PLC0415
 
         there = load_directory(find_root(directory)).inventory.by_name
-        wrong += [guess("cluster", each, there) for each in clusters if each not in there]
+        wrong += [no_cluster(each, there) for each in clusters if each not in there]
     if wrong:
         raise click.UsageError(" ".join(wrong))
     return tuple(c for code, c in known.items() if not chosen or code in chosen), clusters

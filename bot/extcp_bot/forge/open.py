@@ -63,7 +63,11 @@ def open_forge(
     if forge is Kind.GITHUB:
         return _github(found, environment, roots, limits)
     if tokens.is_app(environment):
-        raise ExtcpError.of("EXTCP-F014", "a GitHub App acts on GitHub alone", "set a token")
+        raise ExtcpError.of(
+            "EXTCP-F014",
+            "a GitHub App acts on GitHub alone",
+            f"unset {', '.join(tokens.APP)}, and set {tokens.TOKEN} or {tokens.TOKEN_FILE}",
+        )
     token = tokens.token(environment)
     if forge is Kind.GITLAB:
         http = Http(found.api, _shown("PRIVATE-TOKEN", "", token), roots=roots, limits=limits)

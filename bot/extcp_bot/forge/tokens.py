@@ -18,7 +18,8 @@ TOKEN_FILE: Final = "EXTCP_FORGE_TOKEN_FILE"  # noqa: S105 - as above
 APP_ID: Final = "EXTCP_GITHUB_APP_ID"
 APP_KEY_FILE: Final = "EXTCP_GITHUB_APP_KEY_FILE"
 APP_INSTALLATION: Final = "EXTCP_GITHUB_INSTALLATION_ID"
-_APP: Final = (APP_ID, APP_KEY_FILE, APP_INSTALLATION)
+APP: Final = (APP_ID, APP_KEY_FILE, APP_INSTALLATION)
+"""The variables that name a GitHub App."""
 _LARGEST: Final = 64 << 10
 _PRIVATE: Final = (
     "let nobody but its owner and group read it: chmod o-rwx FILE; of a Secret in a Pod, set "
@@ -43,7 +44,7 @@ class App:
 
 def is_app(environment: Mapping[str, str]) -> bool:
     """Whether a GitHub App is named."""
-    return any(environment.get(name) for name in _APP)
+    return any(environment.get(name) for name in APP)
 
 
 def token(environment: Mapping[str, str]) -> Secret:
@@ -86,12 +87,12 @@ def app(environment: Mapping[str, str]) -> App:
         ExtcpError: EXTCP-F014 one of them lacks or is none, or a token is set, too; as for
             :func:`token` for the file.
     """
-    identity, file, installation = (environment.get(name, "") for name in _APP)
+    identity, file, installation = (environment.get(name, "") for name in APP)
     others = [name for name in (TOKEN, TOKEN_FILE) if environment.get(name)]
     if not identity.isalnum() or not installation.isdecimal() or not file or others:
         raise ExtcpError.of(
             "EXTCP-F014",
-            f"a GitHub App needs {', '.join(_APP)}, and no token beside them",
+            f"a GitHub App needs {', '.join(APP)}, and no token beside them",
             f"unset {' and '.join(others)}" if others else "set all three",
         )
     return App(identity, installation, Secret(_content(APP_KEY_FILE, file)))

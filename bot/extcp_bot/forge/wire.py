@@ -161,7 +161,10 @@ class Wire:
 
     def _not_reached(self, asked: str, why: str) -> tuple[str, str]:
         said = f"{asked}: {self.origin.netloc} does not answer: {why}"
-        return said, "check the route from here to the forge, and the forge"
+        return said, (
+            "check the route from here to the forge, and its address: the repository's URL in "
+            "mesh.yaml or, where its API is elsewhere, forge.apiUrl in bot.yaml"
+        )
 
     async def _body(self, response: aiohttp.ClientResponse, asked: str) -> bytes:
         raw = bytearray()

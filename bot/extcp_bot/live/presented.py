@@ -310,7 +310,9 @@ async def _addresses(fleet: Fleet, host: str) -> tuple[str, ...]:
         found = ()
     if not found:
         raise NotResolvedError(
-            f"DNS has no address for {host}", "make the record", f"DNS of {host}"
+            f"DNS has no address for {host}",
+            "make its DNS record, with the address of the ingress gateway's load balancer",
+            f"DNS of {host}",
         )
     return found
 

@@ -245,12 +245,13 @@ async def _roots(clusters: Clusters, found: Found) -> None:
             root = await clusters.root(plane.name)
         except CannotLookError as error:
             if known is None:
-                found.troubles.append(clean(f"root of {plane.name}: {error.why}"))
+                said = f"root of {plane.name}: {error.why}; {error.remedy}"
+                found.troubles.append(clean(said))
             continue
         if not root:
             continue
         if problem := _unfit(clusters, root):
-            found.troubles.append(clean(f"root of {plane.name}: {problem[1]}"))
+            found.troubles.append(clean(f"root of {plane.name}: {problem[1]}; {problem[2]}"))
         elif known is None:
             found.add(kinds.pin_root(plane.name, root), _same_root(clusters, plane.name, root))
         elif pem.normalise(known) not in pem.normalise(root):

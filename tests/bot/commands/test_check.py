@@ -69,6 +69,8 @@ def test_names_that_nobody_has_are_one_error(bot: Bot) -> None:
     assert "'P07' is none of these checks: EXTCP-P07 looks at a cluster that is to join" in bot.err
     assert f"There is no cluster 'remote-1'; did you mean '{CONFIG}'?" in bot.err
     assert bot.mesh.external.requests == []
+    assert bot("check", "--cluster", "another") == 2
+    assert "There is no cluster 'another'; see 'extcp-gitops cluster list'." in bot.err
 
 
 def test_a_check_is_explained_without_a_repository(bot: Bot) -> None:

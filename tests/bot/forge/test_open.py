@@ -48,6 +48,7 @@ def test_an_app_is_for_github(kind: Kind, tmp_path: Path) -> None:
         "EXTCP_GITHUB_APP_KEY_FILE": str(key),
         "EXTCP_GITHUB_INSTALLATION_ID": "815",
     }
-    with pytest.raises(ExtcpError, match="EXTCP-F014"):
+    with pytest.raises(ExtcpError, match="EXTCP-F014") as caught:
         open_forge(kind, URL, app)
+    assert "unset EXTCP_GITHUB_APP_ID" in caught.value.findings[0].remedy
     assert isinstance(open_forge(Kind.GITHUB, URL, app), GitHub)

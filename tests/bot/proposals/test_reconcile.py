@@ -199,7 +199,8 @@ def test_unknown_changes_nothing_until_the_evidence_is_old(desk: Desk) -> None:
     desk.script.state = State.UNKNOWN
     desk.script.candidates = None
     move_base(desk)
-    desk.reconcile()
+    outcome = desk.reconcile()
+    assert "candidates: clusters of the test: nobody can look; look" in outcome.troubles
     assert desk.pull()["body"] == body
     assert desk.pull()["head"]["sha"] == head
     desk.script.late = timedelta(hours=7)
