@@ -97,7 +97,7 @@ def test_a_file_is_rarely_the_root_that_istiod_makes(
     pem.write_text(meshes.certificate())
     pin = ("-C", root, "control-plane", "pin-root", "--file", pem, "--output", "json")
     assert extcp(*pin) == 0
-    assert "mesh.yaml: EXTCP-I048 warning: 'external-istiod' signs for itself" in extcp.err
+    assert "mesh.yaml: EXTCP-I049 warning: 'external-istiod' signs for itself" in extcp.err
     assert json.loads(extcp.out)["controlPlane"] == "external-istiod"
     mesh = root / "mesh.yaml"
     signing = "certificateAuthority:\n"
@@ -105,7 +105,7 @@ def test_a_file_is_rarely_the_root_that_istiod_makes(
         meshes.replaced(mesh.read_text(), signing, f"{signing}      type: plugged-in\n")
     )
     assert extcp(*pin) == 0
-    assert "EXTCP-I048" not in extcp.err
+    assert "EXTCP-I049" not in extcp.err
 
 
 def test_a_private_key_is_never_taken(extcp: Command, root: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_file_for_a_control_plane_that_signs_for_itself_is_doubtful() -> None:
     found = roots.file_warning(SELF_SIGNED)
     assert found is not None
     assert (found.code, found.severity, found.file) == (
-        "EXTCP-I048",
+        "EXTCP-I049",
         Severity.WARNING,
         "mesh.yaml",
     )

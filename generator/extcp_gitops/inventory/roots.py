@@ -47,13 +47,13 @@ def file_warning(plane: ControlPlane) -> Finding | None:
         plane: Whose root is pinned.
 
     Returns:
-        A warning, EXTCP-I048, where istiod signs for itself: only a file that was read from the
+        A warning, EXTCP-I049, where istiod signs for itself: only a file that was read from the
         config cluster is its root then, and any other has the gateway answer 503.
     """
     if plane.ca.type is not CAType.SELF_SIGNED:
         return None
     return Finding(
-        "EXTCP-I048",
+        "EXTCP-I049",
         f"'{plane.name}' signs for itself: its root is one that istiod makes, so that the gateway "
         "trusts no istiod where this file was not read from its config cluster",
         "where the file is the root of your own CA, set certificateAuthority.type: plugged-in; "
