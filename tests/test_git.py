@@ -58,7 +58,7 @@ def test_discover_finds_the_repository_around_a_directory(root: Path) -> None:
     repository = Repository.discover(root / "clusters" / "one")
     assert repository is not None
     assert repository.root == root / "clusters" / "one"
-    assert repository.is_clean(["cluster.yaml"])
+    assert not repository.changed_paths("HEAD")
 
 
 def test_discover_refuses_a_repository_without_a_working_tree(remote: Path) -> None:
@@ -134,7 +134,6 @@ def test_a_touched_file_has_not_changed(root: Path) -> None:
     os.utime(root / "mesh.yaml", (later, later))
     repository = Repository(root)
     assert repository.changed_paths("HEAD") == set()
-    assert repository.is_clean(["mesh.yaml"])
 
 
 def test_uncommitted_paths_before_the_first_commit(tmp_path: Path) -> None:
@@ -146,28 +145,3 @@ def test_uncommitted_paths_before_the_first_commit(tmp_path: Path) -> None:
     repository.commit([".gitignore", "staged"], "Begin")
     write(tmp_path, {"staged": "2\n", "untracked": "1\n"})
     assert repository.uncommitted_paths() == {"staged", "untracked"}
-
-
-def test_is_clean(root: Path) -> None:
-    repository = Repository(root)
-    assert repository.is_clean(["mesh.yaml", "clusters", "missing"])
-    write(root, {"mesh.yaml": "a: 2\n"})
-    assert not repository.is_clean(["mesh.yaml"])
-    git(root, "add", "mesh.yaml")
-    assert not repository.is_clean(["mesh.yaml"])
-    write(root, {"mesh.yaml": "a: 1\n"})
-    assert not repository.is_clean(["mesh.yaml"]), "what is staged differs"
-    assert repository.is_clean(["clusters"])
-    write(root, {".gitignore": "*\n", "clusters/two/x": "1\n"})
-    assert not repository.is_clean(["clusters"]), "a commit would add it, ignored or not"
-    assert not repository.is_clean(["clusters/two/x"])
-    assert repository.is_clean(["clusters/one", "clusters/t"])
-
-
-def test_is_clean_before_the_first_commit(tmp_path: Path) -> None:
-    repository = Repository.init(tmp_path, "main")
-    assert repository.is_clean(["mesh.yaml"])
-    write(tmp_path, {"mesh.yaml": "a: 1\n"})
-    assert not repository.is_clean(["mesh.yaml"])
-    git(tmp_path, "add", "mesh.yaml")
-    assert not repository.is_clean(["mesh.yaml"])
