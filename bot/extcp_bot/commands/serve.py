@@ -121,8 +121,9 @@ def serve(
         raise click.UsageError("--lease-context is for --lease.")
     if (repository is None) != (forge is None):
         raise click.UsageError("--repository and --forge go together.")
-    if forge_api is not None and repository is None:
-        raise click.UsageError("--forge-api is for --repository.")
+    for name, value in (("--forge-api", forge_api), ("--forge-ca", forge_ca)):
+        if value is not None and repository is None:
+            raise click.UsageError(f"{name} is for --repository.")
     origin = None
     if repository and forge:
         origin = Origin(repository, branch, Forge(forge), forge_api, forge_ca)

@@ -35,6 +35,7 @@ REPOSITORY = ("--repository", "https://git.example.com/platform/mesh.git")
         (REPOSITORY, "--repository and --forge go together"),
         (["--forge", "gitea"], "--repository and --forge go together"),
         (["--forge-api", "https://git.example.com/api"], "--forge-api is for --repository"),
+        (["--forge-ca", "roots.pem"], "--forge-ca is for --repository"),
         ([*REPOSITORY, "--forge", "none"], "'none' is not one of"),
         (["--listen", "80"], "'80' is not [HOST]:PORT"),
         (["--interval", "0"], "0 is not in the range"),
