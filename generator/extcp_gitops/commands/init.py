@@ -114,7 +114,7 @@ Examples:
 @click.option("--tls-secret", help="TLS Secret in istio-system of the external cluster.")
 @click.option("--issuer", help="cert-manager ClusterIssuer that fills that Secret.")
 @click.option(
-    "--repo-url", type=options.RepositoryURL(), help="Git URL from which Argo CD will read."
+    "--repo-url", type=options.REPOSITORY_URL, help="Git URL from which Argo CD will read."
 )
 @click.option("--branch", default="main", show_default=True, help="Branch that Argo CD follows.")
 @click.option(
@@ -124,7 +124,7 @@ Examples:
 )
 @click.option(
     "--package",
-    type=options.Package(),
+    type=options.PACKAGE,
     help="By which pip installs extcp-gitops in that CI; by default this version, from the package "
     "index.",
 )
@@ -284,7 +284,7 @@ def _complete(answers: dict[str, str | None]) -> dict[str, Any]:
         raise click.UsageError(f"Missing: {flags}. There is no terminal to ask on.")
     complete = dict(answers)
     for key, question in missing.items():
-        kind = options.RepositoryURL() if key == "repo_url" else str
+        kind = options.REPOSITORY_URL if key == "repo_url" else str
         complete[key] = click.prompt(question.text, default=question.default, type=kind, err=True)
     return complete
 

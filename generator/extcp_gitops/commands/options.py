@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -96,31 +96,17 @@ def gateways(function: F) -> F:
     return function
 
 
-class RepositoryURL(click.ParamType[str]):
-    """A Git URL without a credential in it."""
+class Checked(click.ParamType[str]):
+    """A text that is taken as it is, or refused for a reason.
 
-    name = "url"
+    Args:
+        name: What it is, for ``--help``.
+        check: Raises an ExtcpError for what is refused.
+    """
 
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - Click's interface
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> str:
-        """The URL, or a usage error that says what is wrong with it."""
-        from extcp_gitops.giturl import parse_url  # noqa: PLC0415 - only where a URL is given
-
-        try:
-            return parse_url(value)
-        except ExtcpError as error:
-            finding = error.findings[0]
-            self.fail(f"{finding.message}; {finding.remedy}", param, ctx)
-
-
-class Package(click.ParamType[str]):
-    """A requirement of pip that means this tool."""
-
-    name = "requirement"
+    def __init__(self, name: str, check: Callable[[str], object]) -> None:
+        self.name = name
+        self._check = check
 
     def convert(
         self,
@@ -128,12 +114,28 @@ class Package(click.ParamType[str]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> str:
-        """The requirement, or a usage error that says what is wrong with it."""
-        from extcp_gitops.inventory import package  # noqa: PLC0415 - only where one is given
-
+        """The text, or a usage error that says what is wrong with it."""
         try:
-            package.check(value)
+            self._check(value)
         except ExtcpError as error:
             finding = error.findings[0]
             self.fail(f"{finding.message}; {finding.remedy}", param, ctx)
         return str(value)
+
+
+def _check_url(text: str) -> None:
+    from extcp_gitops.giturl import parse_url  # noqa: PLC0415 - only where a URL is given
+
+    parse_url(text)
+
+
+def _check_package(text: str) -> None:
+    from extcp_gitops.inventory import package  # noqa: PLC0415 - only where one is given
+
+    package.check(text)
+
+
+REPOSITORY_URL: Final = Checked("url", _check_url)
+"""A Git URL without a credential in it."""
+PACKAGE: Final = Checked("requirement", _check_package)
+"""A requirement of pip that means this tool."""
