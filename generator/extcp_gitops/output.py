@@ -9,8 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from extcp_gitops.errors import ExtcpError
 
@@ -25,11 +24,18 @@ def prepare() -> None:
     Streams that somebody has put there before, such as a test, stay.
     """
     if sys.stdin is None:
-        sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - as long as the process lives
+        sys.stdin = _nowhere("r")
     if sys.stdout is sys.__stdout__:
         sys.stdout = _Closed() if sys.stdout is None else _over(_Data, sys.stdout)
     if sys.stderr is sys.__stderr__:
-        sys.stderr = Path(os.devnull).open("w") if sys.stderr is None else _over(_Words, sys.stderr)  # noqa: SIM115 - for as long as the process lives
+        sys.stderr = _nowhere("w") if sys.stderr is None else _over(_Words, sys.stderr)
+
+
+def _nowhere(mode: str) -> TextIO:
+    """A stream without a reader or a writer, for as long as the process lives."""
+    from pathlib import Path  # noqa: PLC0415 - not for --help
+
+    return cast("TextIO", Path(os.devnull).open(mode))
 
 
 def is_read() -> bool:
