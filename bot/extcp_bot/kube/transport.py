@@ -155,6 +155,7 @@ class Transport:
                 data=body,
                 headers=self._headers(accept, content_type),
                 allow_redirects=False,
+                middlewares=(),
                 server_hostname=self._access.tls_server_name,
                 proxy=self._access.proxy,
             ) as answer:
