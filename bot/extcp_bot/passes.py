@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from extcp_bot.access import resolve
 from extcp_gitops.errors import ExtcpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from extcp_bot.access.resolve import Choice
@@ -85,7 +87,23 @@ class Pass:
         Args:
             done: Told of the report so far, each time a cluster is done.
         """
-        await run.run(self.fleet, self.work, self.plan.pace, done, self.report)
+        with _uncollected():
+            await run.run(self.fleet, self.work, self.plan.pace, done, self.report)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: a tenth of a pass, in which it finds next to nothing.
+
+    With 1,000 clusters, alive or dead, memory is the same without it (benchmarks/bench_check.py).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 async def repeat(

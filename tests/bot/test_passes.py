@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,19 @@ def test_each_pass_looks_anew(plan: Plan, mesh: World) -> None:
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(look())
     assert codes == [0, 1]
+
+
+def test_cycles_are_collected_between_passes_and_not_in_them(plan: Plan) -> None:
+    seen: list[bool] = []
+
+    async def look() -> None:
+        one = await Pass.begin(plan)
+        seen.append(gc.isenabled())
+        await one.carry_out(lambda _: seen.append(gc.isenabled()))
+        seen.append(gc.isenabled())
+
+    asyncio.run(look())
+    assert (seen[0], set(seen[1:-1]), seen[-1]) == (True, {False}, True)
 
 
 def test_a_repository_that_is_not_in_order_is_told_and_tried_again(
