@@ -11,7 +11,6 @@ from typing import Final
 from extcp_gitops.inventory import keywords as k
 
 BOT_FILE: Final = "bot.yaml"
-BOT_SCHEMA_FILE: Final = ".extcp-gitops/bot.schema.json"
 
 _CHECKS = k.record(
     "What the checks want.",

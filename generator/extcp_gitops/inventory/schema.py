@@ -25,8 +25,8 @@ API_VERSION: Final = k.API_VERSION
 
 MESH_FILE: Final = "mesh.yaml"
 CLUSTER_FILE: Final = "cluster.yaml"
-MESH_SCHEMA_FILE: Final = ".extcp-gitops/mesh.schema.json"
-CLUSTER_SCHEMA_FILE: Final = ".extcp-gitops/cluster.schema.json"
+DIRECTORY: Final = ".extcp-gitops"
+"""Where a repository has the schemas, for editors, each as ``KIND.schema.json``."""
 
 Schema = k.Schema
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from extcp_gitops import plan
-from extcp_gitops.inventory import bot_schema, schema
+from extcp_gitops.inventory import schema
 from extcp_gitops.inventory.model import INGRESS_NAMESPACE
 from extcp_gitops.render import (
     argocd,
@@ -126,9 +126,8 @@ def _repository(inventory: Inventory) -> Iterator[tuple[str, str]]:
     yield "README.md", runbook.readme(inventory)
     yield ".gitattributes", _ATTRIBUTES
     yield ".extcp-gitops/.gitignore", _IGNORE
-    yield schema.MESH_SCHEMA_FILE, json.dumps(schema.MESH, indent=2) + "\n"
-    yield schema.CLUSTER_SCHEMA_FILE, json.dumps(schema.CLUSTER, indent=2) + "\n"
-    yield bot_schema.BOT_SCHEMA_FILE, json.dumps(bot_schema.BOT, indent=2) + "\n"
+    for kind, form in schema.BY_KIND.items():
+        yield f"{schema.DIRECTORY}/{kind}.schema.json", json.dumps(form, indent=2) + "\n"
     yield from forge.files(inventory).items()
 
 
