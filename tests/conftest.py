@@ -177,8 +177,7 @@ def generated_mesh(
     from tests import meshes, repositories  # noqa: PLC0415 - tests of the lazy imports come first
 
     root = tmp_path_factory.mktemp("generated-mesh")
-    repositories.create(root, meshes.mesh(), istioctl_path, render_cache)
-    return root
+    return repositories.create(root, meshes.mesh(), istioctl_path, render_cache)
 
 
 @pytest.fixture(scope="session")
@@ -199,8 +198,7 @@ def host_name_mesh(
     from tests import repositories  # noqa: PLC0415 - tests of the lazy imports come first
 
     root = tmp_path_factory.mktemp("host-name-mesh")
-    repositories.create(root, repositories.host_name(), istioctl_path, render_cache)
-    return root
+    return repositories.create(root, repositories.host_name(), istioctl_path, render_cache)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

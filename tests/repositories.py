@@ -74,11 +74,12 @@ bot:
     return meshes.mesh({"mesh.yaml": mesh + bot})
 
 
-def create(root: Path, files: Mapping[str, bytes], istioctl: Path, cache: Path) -> None:
-    """Generate a repository; renders come from the cache, and go there."""
+def create(root: Path, files: Mapping[str, bytes], istioctl: Path, cache: Path) -> Path:
+    """Generate a repository and give its root; renders come from the cache, and go there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXTCP_CACHE_DIR", str(cache))
         generate.create(root, files, generate.Options(istioctl=istioctl))
+    return root
 
 
 def commit(root: Path) -> None:

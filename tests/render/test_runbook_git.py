@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from extcp_gitops.inventory.load import load_directory
 from tests import gitrepo, meshes, repositories
 from tests.runbooks import HOST, VARIANTS, commands, readme, scripts, section
+from tests.shell import follow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,22 +40,6 @@ def test_a_conflict_of_two_roots_is_one_of_several_control_planes() -> None:
     assert merge not in commands(readme(HOST))
 
 
-def _follow(root: Path, istioctl: Path, script: str, *options: str) -> str:
-    tool = f'extcp-gitops() {{ {sys.executable} -m extcp_gitops "$@"; }}'
-    done = subprocess.run(
-        ["bash", "-u", *options, "-c", f"{tool}\n{script}"],
-        cwd=root,
-        env={**os.environ, "EXTCP_ISTIOCTL": str(istioctl)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
 def test_two_roots_that_conflict_are_brought_together_as_it_says(
     extcp: Command, tmp_path: Path, istioctl_path: Path, render_cache: Path
 ) -> None:
@@ -74,10 +56,10 @@ def test_two_roots_that_conflict_are_brought_together_as_it_says(
     (root / "root-cert.pem").write_text(meshes.certificate())
 
     first, second, mend = scripts(section((root / "README.md").read_text(), "6. Pin the root"))
-    _follow(root, istioctl_path, first, "-e")
-    _follow(root, istioctl_path, second, "-e")
+    follow(first, root, istioctl_path, "-ue")
+    follow(second, root, istioctl_path, "-ue")
     gitrepo.git(root, "push", "--quiet", "origin", "pin-root-external-istiod:main")
-    said = _follow(root, istioctl_path, mend)
+    said = follow(mend, root, istioctl_path, "-u")
 
     assert "Merge conflict in README.md" in said
     assert said.count("CONFLICT") == 1

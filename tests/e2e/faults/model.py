@@ -104,9 +104,8 @@ class Stage:
         """Look until every check that named the fault is healthy again.
 
         And until an istiod leads again, which takes 40 s, at times a minute, where the remedy was
-        to restart it, and
-        the one before it is gone: istioctl asks that one too, to its last second. The others are
-        looked at with the next fault, which is to be named by its own alone.
+        to restart it, and the one before it is gone: istioctl asks that one too, to its last
+        second. The others are looked at with the next fault, which is to be named by its own alone.
         """
         named = fault.expected | fault.may_follow | {fault.then or fault.names}
         codes = sorted({_LED, *(f"EXTCP-{each.split()[0]}" for each in named)})
